@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { dependencyProblems } from './dependency-docs.ts'
+import { findCycles } from './import-cycles.ts'
+import { directionProblems } from './import-direction.ts'
+import { specifiersOf } from './imports.ts'
+import { pathsOf } from './named-paths.ts'
+import { namesLicense } from './spdx.ts'
+import { unservedProblems } from './unserved-rpcs.ts'
+
+test('imports of every form are seen, those in comments are not', () => {
+  const source = [
+    "import { a } from './a.ts'",
+    "import type { B } from '../b.ts'",
+    'import {',
+    '  c,',
+    "} from './c.ts'",
+    "import './d.ts'",
+    "export * from './e.ts'",
+    "const f = await import('./f.ts')",
+    "// import { g } from './g.ts'",
+    "const text = 'no import'",
+  ].join('\n')
+  assert.equal(specifiersOf(source), ['./a.ts', '../b.ts', './c.ts', './d.ts', './e.ts', './f.ts'])
+})
+
+test('runtime-core that imports from the shim is refused', () => {
+  assert.equal(directionProblems([{ from: 'runtime-core/pod.ts', to: 'shim/pod/run.ts' }]), [
+    'runtime-core/pod.ts imports shim/pod/run.ts: runtime-core may import nothing else',
+  ])
+})
+
+test('only the program that starts the metrics may import them', () => {
+  assert.equal(directionProblems([{ from: 'shim/main.ts', to: 'metrics/index.ts' }]), [])
+  assert.equal(directionProblems([{ from: 'shim/pod/run.ts', to: 'metrics/index.ts' }]), [
+    'shim/pod/run.ts imports metrics/index.ts: shim may import only cri-proto, runtime-core',
+  ])
+})
+
+test('a test may look across the layers', () => {
+  assert.equal(directionProblems([{ from: 'shim/events/contract.test.ts', to: 'metrics/index.ts' }]), [])
+})
+
+test('a folder that no rule knows is not allowed anything', () => {
+  assert.match(directionProblems([{ from: 'extra/a.ts', to: 'shim/b.ts' }])[0] ?? '', 'add "extra" to the table')
+})
+
+test('a cycle of imports is found and shown as its way', () => {
+  const imports = [
+    { from: 'a', to: 'b' },
+    { from: 'b', to: 'c' },
+    { from: 'c', to: 'b' },
+    { from: 'd', to: 'c' },
+  ]
+  assert.equal(findCycles(imports), ['b → c → b'])
+})
+
+test('two ways to one file are no cycle', () => {
+  const imports = [
+    { from: 'a', to: 'b' },
+    { from: 'a', to: 'c' },
+    { from: 'b', to: 'd' },
+    { from: 'c', to: 'd' },
+  ]
+  assert.equal(findCycles(imports), [])
+})
+
+test('the license stands in the first line, or below the line that names the interpreter', () => {
+  assert.ok(namesLicense('// SPDX-License-Identifier: Apache-2.0\n'))
+  assert.ok(namesLicense('#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\n'))
+  assert.not.ok(namesLicense('import a\n// SPDX-License-Identifier: Apache-2.0\n'))
+})
+
+test('a dependency must be pinned and documented with its version, and the page may list no other', () => {
+  const manifests = [
+    { dependencies: { a: '1.0.0', b: '^2.0.0', '@gantry/shim': '0.1.0' }, devDependencies: { c: '3.0.0' } },
+  ]
+  const page = '| `a` | 1.0.0 | why |\n| `c` | 2.9.9 | why |\n| `d` | 1.0.0 | why |\n'
+  assert.equal(dependencyProblems(manifests, page), [
+    'b: "^2.0.0" is not one version',
+    'docs/dependencies.md does not list b ^2.0.0',
+    'docs/dependencies.md lists c 2.9.9, used is 3.0.0',
+    'docs/dependencies.md lists d, which nothing uses',
+  ])
+})
+
+test('paths in backquotes and links of a page are found', () => {
+  const page = 'See `e2e/checks/`, [the scope](SCOPE.md) and `node x`, then `e2e/checks/` again.'
+  assert.equal(pathsOf(page), ['e2e/checks/', 'SCOPE.md'])
+})
+
+test('an RPC that the page forgets, or still calls unserved, is a problem', () => {
+  const page = '`Version` <!-- unserved RPCs --> `Attach`, `Exec` <!-- end --> `Status`'
+  assert.equal(unservedProblems(['Exec', 'PortForward'], page), [
+    'README.md does not say that PortForward is not served',
+    'README.md says that Attach is not served',
+  ])
+})
+
+test.run()

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANTRY_INTERPRET_H
+#define GANTRY_INTERPRET_H
+#include <stdbool.h>
+#include "plan.h"
+
+enum report_state { REPORT_RUNNING, REPORT_EXEC, REPORT_FAILED, REPORT_DONE };
+
+/* Shared by keeper and child: where the child is, what went wrong, how long each operation took. */
+struct report {
+	uint32_t state;
+	uint32_t op;
+	int32_t error; /* positive errno */
+	uint32_t count;
+	uint32_t ns[]; /* one per operation of the plan */
+};
+
+struct interpreter {
+	int slots[SLOT_COUNT];
+	int sync_fd; /* child's end of the socket to the keeper; -1 in the keeper */
+	struct report *report;
+};
+
+typedef int (*op_function)(struct interpreter *, const struct op *);
+
+/*
+ * Runs `count` operations; `base` is the index of the first in the whole plan. Allocates nothing.
+ * Returns 0 or the negative errno of the operation that report->op names.
+ */
+int interpret(struct interpreter *in, const struct op *ops, uint32_t count, uint32_t base);
+
+/* True when the keeper died: PDEATHSIG tells only of deaths after it was set. */
+bool keeper_is_gone(const struct interpreter *in);
+
+/* Slot access: the descriptor, AT_FDCWD for an absent one; storing closes what was there. */
+int slot_get(const struct interpreter *in, const struct op *op, int word);
+int slot_put(struct interpreter *in, const struct op *op, int word, int fd);
+
+#define DECLARE_OP(name) int op_##name(struct interpreter *in, const struct op *op)
+DECLARE_OP(open); DECLARE_OP(open_in); DECLARE_OP(close); DECLARE_OP(dup_to); DECLARE_OP(close_from);
+DECLARE_OP(setns); DECLARE_OP(unshare); DECLARE_OP(mount); DECLARE_OP(umount); DECLARE_OP(fsopen);
+DECLARE_OP(fsconfig_string); DECLARE_OP(fsconfig_flag); DECLARE_OP(fsmount); DECLARE_OP(open_tree);
+DECLARE_OP(mount_setattr); DECLARE_OP(move_mount); DECLARE_OP(make_target); DECLARE_OP(mkdir_host);
+DECLARE_OP(mkdir_in); DECLARE_OP(mknod_in); DECLARE_OP(symlink_in); DECLARE_OP(write_file);
+DECLARE_OP(copy_file); DECLARE_OP(mask_path); DECLARE_OP(readonly_path); DECLARE_OP(chdir); DECLARE_OP(fchdir);
+DECLARE_OP(pivot_root); DECLARE_OP(set_hostname); DECLARE_OP(set_domainname); DECLARE_OP(set_rlimit);
+DECLARE_OP(prctl); DECLARE_OP(drop_bounding); DECLARE_OP(capset); DECLARE_OP(raise_ambient);
+DECLARE_OP(set_groups); DECLARE_OP(set_gid); DECLARE_OP(set_uid); DECLARE_OP(umask); DECLARE_OP(seccomp);
+DECLARE_OP(setsid); DECLARE_OP(set_terminal); DECLARE_OP(open_pty); DECLARE_OP(send_fd);
+DECLARE_OP(sync_parent); DECLARE_OP(loopback_up); DECLARE_OP(reset_signals);
+DECLARE_OP(attach_device_program); DECLARE_OP(require_directory); DECLARE_OP(execve); DECLARE_OP(pod_init);
+DECLARE_OP(mkfifo_wait); DECLARE_OP(chown_slot); DECLARE_OP(copy_tree_in); DECLARE_OP(chmod_in);
+DECLARE_OP(idmap_mount); DECLARE_OP(chroot);
+DECLARE_OP(relay_tcp);
+
+/* Paths below a root that an image or a pod controls; all by openat2(RESOLVE_IN_ROOT). Return an fd or -errno. */
+int root_open(int root, const char *path, uint64_t flags);
+int root_make(int root, const char *path, int directory, uint32_t mode, int64_t uid, int64_t gid);
+int root_parent(int root, const char *path, const char **name, char *storage, size_t size);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import koffi from 'koffi'
+import { GantryError } from '../errors.ts'
+import { errnoName } from './errno.ts'
+
+const lib = koffi.load('libc.so.6')
+
+const memfd_create = lib.func('int memfd_create(const char *name, unsigned int flags)')
+const fcntl = lib.func('int fcntl(int fd, int command, int argument)')
+
+const MFD_CLOEXEC = 0x1
+const MFD_ALLOW_SEALING = 0x2
+/** Linux 6.3: asks for an executable memfd where `vm.memfd_noexec` is 1. Older kernels answer EINVAL. */
+const MFD_EXEC = 0x10
+const F_ADD_SEALS = 1033
+/** SEAL, SHRINK, GROW, WRITE. */
+const ALL_SEALS = 0x1 | 0x2 | 0x4 | 0x8
+
+/** The error of the system call that just returned −1, as a GantryError. */
+export function systemError(action: string, subject?: string): GantryError {
+  return new GantryError('internal', {
+    action,
+    ...(subject === undefined ? {} : { subject }),
+    errno: errnoName(koffi.errno()),
+  })
+}
+
+/**
+ * An anonymous executable file that nobody can change once {@link sealMemfd} ran (memfd_create(2)).
+ * The caller closes the descriptor.
+ */
+export function createMemfd(name: string): number {
+  let fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC) as number
+  if (fd < 0 && koffi.errno() === koffi.os.errno['EINVAL']) {
+    fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) as number
+  }
+  if (fd < 0) throw systemError('create memfd', name)
+  return fd
+}
+
+/** Forbids every further change of a memfd, also to root. */
+export function sealMemfd(fd: number): void {
+  if ((fcntl(fd, F_ADD_SEALS, ALL_SEALS) as number) < 0) throw systemError('seal memfd')
+}

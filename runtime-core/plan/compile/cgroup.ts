@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { CgroupPlan, CgroupWrite } from '../../cgroup/manager.ts'
+import { errnoNumber } from '../../kernel/errno.ts'
+import { forPurpose, type Op, op, SLOTS, tolerating } from '../ops.ts'
+import { CLONE, OPEN } from './slots.ts'
+
+export interface CgroupOps {
+  /** CLONE_INTO_CGROUP where the host has the unified hierarchy. */
+  readonly cloneFlags: bigint
+  /** By the keeper: directories, limits, device program. */
+  readonly prepare: readonly Op[]
+  /** By the child: joining the hierarchies of v1. */
+  readonly child: readonly Op[]
+}
+
+/** Makes a container's cgroup and puts the child into it. */
+export function compileCgroupOps(plan: CgroupPlan): CgroupOps {
+  const join = compileCgroupJoin(plan)
+  return {
+    ...join,
+    prepare: [
+      ...plan.directories.map((directory) => op('mkdir_host', directory, 0o755)),
+      ...plan.writes.flatMap(compileWrite),
+      ...join.prepare,
+      ...(plan.deviceProgram === undefined
+        ? []
+        : forPurpose('restrict devices', [op('attach_device_program', SLOTS.cgroup, plan.deviceProgram)])),
+    ],
+  }
+}
+
+/** Puts a child into a cgroup that exists: exec. */
+export function compileCgroupJoin(plan: CgroupPlan): CgroupOps {
+  const unified = plan.unifiedDirectory
+  return {
+    cloneFlags: unified === undefined ? 0n : CLONE.intoCgroup,
+    prepare: unified === undefined ? [] : [op('open', SLOTS.cgroup, unified, OPEN.path | OPEN.directory, 0)],
+    child: forPurpose(
+      'join cgroup',
+      plan.joinFiles.map((path) => op('write_file', undefined, path, '0')),
+    ),
+  }
+}
+
+function compileWrite(write: CgroupWrite): Op[] {
+  const operation =
+    write.copyFrom === undefined
+      ? op('write_file', undefined, write.path, write.value)
+      : op('copy_file', write.copyFrom, write.path)
+  const ignored = (write.ignore ?? []).map(errnoNumber)
+  return forPurpose('set cgroup limit', [tolerating(operation, ...ignored)])
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+import { GantryError } from '../../errors.ts'
+import type { OciLinux, OciMount, OciProcess, OciSpec } from '../../spec/types.ts'
+import { forPurpose, type Op, op, type Plan } from '../ops.ts'
+import { compileCgroupOps } from './cgroup.ts'
+import { compileDevices } from './devices.ts'
+import type { ContainerInput } from './input.ts'
+import { ATTR, readPropagation } from './mount-options.ts'
+import { compileMounts } from './mounts.ts'
+import { compileNamespaces } from './namespaces.ts'
+import { compileProcess, compileProcSettings, compileStdio, compileTerminal } from './process.ts'
+import { compileRootfs } from './rootfs.ts'
+import { CLONE, MNT_DETACH, MS, PLAN_SLOTS } from './slots.ts'
+import { compileSysctls } from './sysctl.ts'
+import { hostId, type UserNamespace, userNamespaceOf } from './user-namespace.ts'
+
+/**
+ * Compiles a bundle into the plan that starts it. Pure: the same input gives the same plan.
+ * The order is explained where each operation is defined (plan/ops.ts).
+ *
+ * @throws GantryError `invalid_argument` or `unimplemented`, naming the field of config.json.
+ */
+export function compileContainer(input: ContainerInput): Plan {
+  const { spec, host } = input
+  const { process, linux = {} } = spec
+  if (process === undefined)
+    throw new GantryError('invalid_argument', { action: 'read process', reason: 'it is missing' })
+  requireMountNamespace(linux)
+  const namespaces = compileNamespaces(linux.namespaces ?? [], input.podNamespaces)
+  const cgroup = compileCgroupOps(input.cgroup)
+  const user = userNamespaceOf(linux, input.podNamespaces)
+  const mounts = compileMounts(spec.mounts ?? [], input, user)
+  const ownUts = (linux.namespaces ?? []).some(({ type, path }) => type === 'uts' && path === undefined)
+  return {
+    cloneFlags: namespaces.cloneFlags | cgroup.cloneFlags,
+    prepare: [...cgroup.prepare, ...namespaces.prepare],
+    parent: [],
+    child: [
+      ...cgroup.child,
+      ...compileProcSettings(process),
+      ...namespaces.child,
+      ...namespaces.late,
+      ...(ownUts && spec.hostname !== undefined ? [op('set_hostname', spec.hostname)] : []),
+      ...(ownUts && spec.domainname !== undefined ? [op('set_domainname', spec.domainname)] : []),
+      ...compileSysctls(linux.sysctl ?? {}),
+      ...(user?.open ?? []),
+      ...mounts.early,
+      op('mount', undefined, '/', undefined, MS.rec | basePropagation(spec), undefined),
+      ...compileRootfs(input.rootfs, input.mountPoint, host.overlayLowerdirPlus, user),
+      ...mounts.main,
+      ...compileDevices(linux.devices ?? [], hasOwnDev(spec.mounts ?? [])),
+      ...makeWorkingDirectory(process, user),
+      ...compileMasks(spec, input.mountPoint),
+      ...enterRoot(spec),
+      // A session of its own, also without a terminal: else its process group is the keeper's, and `kill 0` reaches the pod.
+      ...(process.terminal === true
+        ? compileTerminal(process, user)
+        : [...compileStdio(input.stdio, process, user), op('setsid')]),
+      ...(user === undefined ? [] : enterUserNamespace(user)),
+      ...compileProcess(process, input.seccomp, host),
+    ],
+  }
+}
+
+/** The plan changes mounts everywhere: in the host's namespace they would be the host's. */
+function requireMountNamespace({ namespaces = [] }: OciLinux): void {
+  if (namespaces.some(({ type, path }) => type === 'mount' && path === undefined)) return
+  throw new GantryError('unimplemented', {
+    action: 'read linux.namespaces',
+    reason: 'a container needs a mount namespace of its own',
+  })
+}
+
+/** The host's mounts must not be touched by what follows: slave, unless the bundle asks for private. */
+function basePropagation(spec: OciSpec): bigint {
+  return spec.linux?.rootfsPropagation?.endsWith('private') === true ? MS.private : MS.slave
+}
+
+function hasOwnDev(mounts: readonly OciMount[]): boolean {
+  const dev = mounts.findLast((mount) => mount.destination.replace(/\/+$/, '') === '/dev')
+  return (
+    dev !== undefined &&
+    dev.type !== 'bind' &&
+    dev.options?.includes('bind') !== true &&
+    dev.options?.includes('rbind') !== true
+  )
+}
+
+/** A missing working directory is made, owned by the user, as every peer does. */
+function makeWorkingDirectory({ cwd, user: owner }: OciProcess, user: UserNamespace | undefined): Op[] {
+  if (cwd === '/') return []
+  const uid = hostId(owner?.uid ?? 0, user?.uids, 'uid')
+  const gid = hostId(owner?.gid ?? 0, user?.gids, 'gid')
+  return forPurpose(`make working directory "${cwd}"`, [op('mkdir_in', PLAN_SLOTS.root, cwd, 0o755, uid, gid)])
+}
+
+/**
+ * Masked and read-only paths (config-linux.md). Directories are covered by clones of one empty tmpfs; to be cloned on
+ * every kernel it has to be attached somewhere, which is over the mount point on the old root: it goes with it.
+ */
+function compileMasks(spec: OciSpec, mountPoint: string): Op[] {
+  const { maskedPaths = [], readonlyPaths = [] } = spec.linux ?? {}
+  const masks =
+    maskedPaths.length === 0
+      ? []
+      : [
+          op('open', PLAN_SLOTS.null, '/dev/null', 0o10000000, 0),
+          op('fsopen', PLAN_SLOTS.work, 'tmpfs'),
+          op('fsconfig_string', PLAN_SLOTS.work, 'size', '0'),
+          op('fsmount', PLAN_SLOTS.empty, PLAN_SLOTS.work, ATTR.rdonly | ATTR.nosuid | ATTR.nodev | ATTR.noexec),
+          op('open', PLAN_SLOTS.target, `${mountPoint}/..`, 0o10000000 | 0o200000, 0),
+          op('move_mount', PLAN_SLOTS.empty, PLAN_SLOTS.target),
+          ...maskedPaths.flatMap((path) =>
+            forPurpose(`mask "${path}"`, [op('mask_path', PLAN_SLOTS.root, path, PLAN_SLOTS.null, PLAN_SLOTS.empty)]),
+          ),
+        ]
+  return [
+    ...readonlyPaths.flatMap((path) =>
+      forPurpose(`make "${path}" read-only`, [op('readonly_path', PLAN_SLOTS.root, path)]),
+    ),
+    ...masks,
+  ]
+}
+
+function enterRoot(spec: OciSpec): Op[] {
+  const propagation = spec.linux?.rootfsPropagation
+  return [
+    ...(spec.root?.readonly === true ? [op('mount_setattr', PLAN_SLOTS.root, 0, ATTR.rdonly, 0n, 0n)] : []),
+    op('fchdir', PLAN_SLOTS.root),
+    op('pivot_root', '.', '.'),
+    op('umount', '.', MNT_DETACH),
+    op('chdir', '/'),
+    ...(propagation === undefined ? [] : [finalPropagation(propagation)]),
+  ]
+}
+
+/**
+ * The user namespace comes after the mounts, which are the host's root's to make; the mount namespace is made anew in it,
+ * so that the container's root owns its own, and everything the host's root mounted is locked for it.
+ */
+function enterUserNamespace(user: UserNamespace): Op[] {
+  return forPurpose('enter user namespace', [op('setns', user.slot, CLONE.user), op('unshare', CLONE.mount)])
+}
+
+function finalPropagation(propagation: string): Op {
+  const { flag, recursive } = readPropagation(propagation)
+  return op('mount', undefined, '/', undefined, flag | (recursive ? MS.rec : 0n), undefined)
+}

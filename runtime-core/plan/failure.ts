@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type ErrorCode, GantryError } from '../errors.ts'
+import { FAILED_CLONE, FAILED_IO } from '../keeper/protocol.ts'
+import { errnoName } from '../kernel/errno.ts'
+import { printOp } from './explain.ts'
+import type { Op, Plan } from './ops.ts'
+
+const MAX_OPERATION_TEXT = 400
+
+/** All operations in the order the keeper counts them. */
+export function operationsOf(plan: Plan): readonly Op[] {
+  return [...plan.prepare, ...plan.parent, ...plan.child]
+}
+
+/**
+ * Says which operation of a plan failed, on what, and why: `start container "c1": mount "/data" on "/mnt":
+ * open_tree …: ENOENT`.
+ *
+ * @param interrupted The start was ended by the caller's deadline: the operation named is the one it hung in.
+ */
+export function planFailure(
+  action: string,
+  subject: string,
+  plan: Plan,
+  failed: { readonly index: number; readonly errno: number },
+  interrupted = false,
+): GantryError {
+  const operation = operationsOf(plan)[failed.index]
+  const errno = errnoName(failed.errno)
+  const reason = stepOf(failed.index, plan)
+  if (reason !== undefined) {
+    return new GantryError(EXHAUSTED.has(errno) ? 'resource_exhausted' : 'internal', { action, subject, reason, errno })
+  }
+  if (operation === undefined) {
+    return new GantryError(errno === 'ESRCH' ? 'failed_precondition' : 'internal', { action, subject, errno })
+  }
+  const text = printOp(operation)
+  const shown = text.length > MAX_OPERATION_TEXT ? `${text.slice(0, MAX_OPERATION_TEXT)}…` : text
+  const what = operation.purpose === undefined ? shown : `${operation.purpose}: ${shown}`
+  if (interrupted) {
+    return new GantryError('deadline_exceeded', { action, subject, reason: `${what}: it did not finish in time` })
+  }
+  const hint = hintFor(operation, errno)
+  return new GantryError(codeFor(operation, errno), {
+    action,
+    subject,
+    reason: what,
+    errno,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** A step of a start that is no operation of its plan. */
+function stepOf(index: number, plan: Plan): string | undefined {
+  if (index === FAILED_CLONE) return `clone3 flags=0x${plan.cloneFlags.toString(16)}`
+  return index === FAILED_IO ? 'open log and streams' : undefined
+}
+
+const EXHAUSTED: ReadonlySet<string> = new Set(['ENOSPC', 'ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN', 'EDQUOT'])
+/** What the bundle names and its image or host does not have: the caller's to mend. */
+const CALLERS: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
+  'ENOEXEC',
+  'EISDIR',
+  'ELOOP',
+  'EINVAL',
+  'ERANGE',
+])
+
+function codeFor(operation: Op, errno: string): ErrorCode {
+  if (EXHAUSTED.has(errno)) return 'resource_exhausted'
+  return CALLERS.has(errno) && operation.purpose !== undefined ? 'invalid_argument' : 'internal'
+}
+
+function hintFor(operation: Op, errno: string): string | undefined {
+  if (operation.name !== 'execve') return undefined
+  switch (errno) {
+    case 'ENOENT':
+      return 'the program, or the interpreter its first line names, is not in the image'
+    case 'EACCES':
+      return 'the file is not executable for this user, or its mount is noexec'
+    case 'ENOEXEC':
+      return 'the file is no program of this machine’s architecture'
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * The one table of launch-plan operations. The assembler, the disassembler, `gantry explain`, the C header and the
+ * documentation are derived from it (keeper/ops.gen.h is written by keeper/generate.ts).
+ *
+ * One operation is one C function of at most a screen (keeper/interpret_*.c), in effect one system call. A plan has no
+ * conditionals: TypeScript decides, C obeys. The only latitude is `tolerate`: up to two errnos per operation that
+ * count as success.
+ *
+ * Operand kinds
+ * - `str`   NUL-terminated bytes; `ostr` the same or absent (NULL)
+ * - `u64`   an unsigned number
+ * - `slot`  index into the keeper's table of file descriptors; `oslot` the same or absent (AT_FDCWD / none)
+ * - `data`  bytes with a length (takes two words)
+ * - `strv`  a NULL-terminated array of strings
+ */
+export type OperandKind = 'str' | 'ostr' | 'u64' | 'slot' | 'oslot' | 'data' | 'strv'
+
+/** How a number is printed by `gantry explain`. */
+export type NumberFormat =
+  | 'dec'
+  | 'oct'
+  | 'hex'
+  | 'openflags'
+  | 'msflags'
+  | 'attr'
+  | 'propagation'
+  | 'cloneflags'
+  | 'dev'
+  | 'rlimit'
+  | 'prctl'
+
+export interface Operand {
+  readonly name: string
+  readonly kind: OperandKind
+  readonly format?: NumberFormat
+}
+
+export interface OpSpec {
+  readonly code: number
+  readonly operands: readonly Operand[]
+  /** What it does, and why it stands where it stands. */
+  readonly about: string
+}
+
+const str = <N extends string>(name: N) => ({ name, kind: 'str' }) as const
+const ostr = <N extends string>(name: N) => ({ name, kind: 'ostr' }) as const
+const num = <N extends string>(name: N, format: NumberFormat = 'dec') => ({ name, kind: 'u64', format }) as const
+const slot = <N extends string>(name: N) => ({ name, kind: 'slot' }) as const
+const oslot = <N extends string>(name: N) => ({ name, kind: 'oslot' }) as const
+const data = <N extends string>(name: N) => ({ name, kind: 'data' }) as const
+const strv = <N extends string>(name: N) => ({ name, kind: 'strv' }) as const
+
+/** A word that means "no slot" or "no string" on the wire. */
+export const ABSENT = 0xffff_ffff_ffff_ffffn
+
+/** Words per operation: enough for the widest row of the table. */
+export const WORDS_PER_OP = 6
+
+/** Descriptors a plan can hold at once. */
+export const SLOT_COUNT = 48
+
+/** Slots the keeper fills before it clones, or takes over from `send_fd`. The rest are the plan's own. */
+export const SLOTS = {
+  stdin: 0,
+  stdout: 1,
+  stderr: 2,
+  /** `/proc/<pid>` of the child, while the parent section runs. */
+  child: 3,
+  podNet: 4,
+  podIpc: 5,
+  podUts: 6,
+  podUser: 7,
+  podPid: 8,
+  podMount: 9,
+  /** exec: pidfd of the container's init. */
+  target: 10,
+  /** v2: the directory the child is born into (CLONE_INTO_CGROUP). */
+  cgroup: 11,
+  /** The pty master, on its way from the child to the keeper. */
+  pty: 12,
+  /** First slot a plan may use as it likes. */
+  free: 16,
+} as const
+
+/** What a descriptor sent by `send_fd` becomes in the keeper: the pod slot of that number, or the pty. */
+export type SentSlot = (typeof SLOTS)['podNet' | 'podIpc' | 'podUts' | 'podUser' | 'podPid' | 'podMount' | 'pty']
+
+export const OPS = {
+  open: {
+    code: 1,
+    operands: [slot('into'), str('path'), num('flags', 'openflags'), num('mode', 'oct')],
+    about: 'open a path of the current mount namespace',
+  },
+  open_in: {
+    code: 2,
+    operands: [slot('into'), slot('root'), str('path'), num('flags', 'openflags')],
+    about:
+      'open a path that an image or a pod controls: openat2 with RESOLVE_IN_ROOT, so no symlink leads out of the root',
+  },
+  close: { code: 3, operands: [slot('fd')], about: 'close a slot' },
+  dup_to: {
+    code: 4,
+    operands: [slot('fd'), num('number')],
+    about:
+      'put a slot on a fixed descriptor number (0, 1, 2); after all mounts, because paths no longer need the old ones',
+  },
+  close_from: {
+    code: 5,
+    operands: [num('first')],
+    about:
+      'close every descriptor from `first`: none of the host crosses the exec, and none can be a path of what follows, the working directory and the program (CVE-2024-21626)',
+  },
+  setns: {
+    code: 6,
+    operands: [slot('ns'), num('types', 'cloneflags')],
+    about:
+      'join a namespace by descriptor or, with a pidfd, several at once; before the mounts that depend on them (sysfs, mqueue, proc)',
+  },
+  unshare: {
+    code: 7,
+    operands: [num('flags', 'cloneflags')],
+    about: 'make namespaces that clone3 could not, such as the cgroup namespace after joining the cgroup',
+  },
+  mount: {
+    code: 8,
+    operands: [ostr('source'), str('target'), ostr('type'), num('flags', 'msflags'), ostr('data')],
+    about: 'mount(2): propagation changes, and file systems whose options fsconfig cannot carry on old kernels',
+  },
+  umount: { code: 9, operands: [str('target'), num('flags')], about: 'umount2(2)' },
+  fsopen: { code: 10, operands: [slot('into'), str('type')], about: 'begin a file system: fsopen(2)' },
+  fsconfig_string: {
+    code: 11,
+    operands: [slot('fs'), str('key'), str('value')],
+    about: 'one option of a file system being made',
+  },
+  fsconfig_flag: { code: 12, operands: [slot('fs'), str('key')], about: 'one option without a value' },
+  fsmount: {
+    code: 13,
+    operands: [slot('into'), slot('fs'), num('attributes', 'attr')],
+    about: 'create the file system and a detached mount of it; closes the context',
+  },
+  open_tree: {
+    code: 14,
+    operands: [slot('into'), oslot('dir'), str('path'), num('flags', 'hex')],
+    about:
+      'clone a mount (a bind that is attached nowhere yet), or take a reference to one; sources are cloned before the tree is made slave, so that they keep their peer group',
+  },
+  mount_setattr: {
+    code: 15,
+    operands: [
+      slot('mount'),
+      num('flags', 'hex'),
+      num('set', 'attr'),
+      num('clear', 'attr'),
+      num('propagation', 'propagation'),
+    ],
+    about:
+      'read-only, nosuid, … and propagation, on the whole tree where asked; while still detached, so it is never visible without them',
+  },
+  move_mount: {
+    code: 16,
+    operands: [slot('mount'), slot('target')],
+    about: 'attach a detached mount to an opened directory or file',
+  },
+  make_target: {
+    code: 17,
+    operands: [slot('into'), slot('root'), str('path'), oslot('like'), num('uid'), num('gid')],
+    about:
+      'make the mount point inside the root (a directory, or a file if `like` is not a directory) and open it, every component by RESOLVE_IN_ROOT',
+  },
+  mkdir_host: {
+    code: 18,
+    operands: [str('path'), num('mode', 'oct')],
+    about: 'mkdir -p on the host: a missing hostPath source (peers create it), a cgroup',
+  },
+  mkdir_in: {
+    code: 19,
+    operands: [slot('root'), str('path'), num('mode', 'oct'), num('uid'), num('gid')],
+    about: 'mkdir -p inside the root; what exists is left as it is',
+  },
+  mknod_in: {
+    code: 20,
+    operands: [slot('root'), str('path'), num('mode', 'oct'), num('device', 'dev'), num('uid'), num('gid')],
+    about: 'a device node, its mode and owner set regardless of umask',
+  },
+  symlink_in: {
+    code: 21,
+    operands: [slot('root'), str('to'), str('path')],
+    about: 'a symbolic link inside the root; an existing one stays',
+  },
+  write_file: {
+    code: 22,
+    operands: [oslot('dir'), str('path'), data('text')],
+    about: 'one write to an existing file: cgroup limits, id maps, /proc/self settings',
+  },
+  copy_file: {
+    code: 23,
+    operands: [str('from'), str('to')],
+    about: 'copy a small file to one that is still empty: cpuset values a v1 child does not inherit',
+  },
+  mask_path: {
+    code: 24,
+    operands: [slot('root'), str('path'), slot('null'), slot('empty')],
+    about:
+      'cover a path: a file with a clone of `null`, a directory with a clone of the empty read-only tmpfs; a missing path is fine (config-linux §masked paths)',
+  },
+  readonly_path: {
+    code: 25,
+    operands: [slot('root'), str('path')],
+    about: 'bind a path onto itself read-only, recursively; a missing path is fine (config-linux §readonly paths)',
+  },
+  chdir: { code: 26, operands: [str('path')], about: 'the working directory; after pivot_root it is the container’s' },
+  fchdir: { code: 27, operands: [slot('dir')], about: 'step into an opened directory, before pivot_root(".", ".")' },
+  pivot_root: {
+    code: 28,
+    operands: [str('new'), str('old')],
+    about: 'make the new root the root; after all mounts, for their sources are paths of the old one',
+  },
+  set_hostname: { code: 29, operands: [str('name')], about: 'sethostname in the new UTS namespace' },
+  set_domainname: { code: 30, operands: [str('name')], about: 'setdomainname in the new UTS namespace' },
+  set_rlimit: {
+    code: 31,
+    operands: [num('resource', 'rlimit'), num('soft'), num('hard')],
+    about: 'setrlimit; before setuid, because raising needs CAP_SYS_RESOURCE',
+  },
+  prctl: { code: 32, operands: [num('option', 'prctl'), num('a'), num('b'), num('c'), num('d')], about: 'prctl(2)' },
+  drop_bounding: {
+    code: 33,
+    operands: [num('keep', 'hex')],
+    about: 'drop all capabilities but `keep` from the bounding set; needs CAP_SETPCAP, hence before capset',
+  },
+  capset: {
+    code: 34,
+    operands: [num('effective', 'hex'), num('permitted', 'hex'), num('inheritable', 'hex')],
+    about: 'the process’s capability sets; after setuid, which would clear them',
+  },
+  raise_ambient: {
+    code: 35,
+    operands: [num('mask', 'hex')],
+    about: 'ambient capabilities; after capset, they must be permitted and inheritable',
+  },
+  set_groups: {
+    code: 36,
+    operands: [data('gids')],
+    about: 'supplementary groups, 32 bit each; before setuid, needs CAP_SETGID',
+  },
+  set_gid: { code: 37, operands: [num('gid')], about: 'real, effective and saved group' },
+  set_uid: {
+    code: 38,
+    operands: [num('uid')],
+    about: 'real, effective and saved user; with PR_SET_KEEPCAPS before it so that capset can follow',
+  },
+  umask: { code: 39, operands: [num('mask', 'oct')], about: 'the file mode creation mask' },
+  seccomp: {
+    code: 40,
+    operands: [data('filter'), num('flags', 'hex')],
+    about:
+      'load the system call filter: last with no_new_privs, else before capabilities are dropped, for it then needs CAP_SYS_ADMIN',
+  },
+  setsid: { code: 41, operands: [], about: 'a session of its own' },
+  set_terminal: { code: 42, operands: [num('fd')], about: 'make the pty the controlling terminal; after setsid' },
+  open_pty: {
+    code: 43,
+    operands: [slot('master'), slot('slave'), str('ptmx'), num('rows'), num('columns')],
+    about: 'a pty of the container’s own devpts, so that its name is valid inside',
+  },
+  send_fd: {
+    code: 44,
+    operands: [slot('fd'), num('as')],
+    about: 'hand a descriptor to the keeper: a pod namespace, the pty master',
+  },
+  sync_parent: {
+    code: 45,
+    operands: [],
+    about: 'wait until the keeper has run the plan’s parent section (id maps of a new user namespace)',
+  },
+  loopback_up: { code: 46, operands: [], about: 'set lo up in the current network namespace' },
+  reset_signals: {
+    code: 47,
+    operands: [],
+    about: 'default dispositions and an empty mask; last but one, the keeper blocks all',
+  },
+  attach_device_program: {
+    code: 48,
+    operands: [slot('cgroup'), data('program')],
+    about: 'load an eBPF device filter and attach it to a v2 cgroup, before any process is in it',
+  },
+  require_directory: {
+    code: 49,
+    operands: [str('path')],
+    about: 'fail with ENOTDIR or ENOENT, named, where a directory is needed',
+  },
+  execve: {
+    code: 50,
+    operands: [strv('candidates'), strv('argv'), strv('envp')],
+    about: 'become the program: each candidate path is tried in order; the first that is not missing decides',
+  },
+  pod_init: { code: 51, operands: [], about: 'become the tiny init of a shared PID namespace: reap for ever' },
+  mkfifo_wait: { code: 52, operands: [str('path')], about: 'wait until somebody opens the fifo (OCI create/start)' },
+  chown_slot: {
+    code: 53,
+    operands: [slot('fd'), num('uid'), num('gid')],
+    about: 'give a descriptor’s file to the user: stdio pipes of a non-root process (/dev/stdout can then be reopened)',
+  },
+  copy_tree_in: {
+    code: 54,
+    operands: [slot('root'), str('path'), slot('into')],
+    about: 'copy the directory of the root into an opened directory with owners and modes: image volumes, tmpcopyup',
+  },
+  chmod_in: {
+    code: 55,
+    operands: [slot('root'), str('path'), num('mode', 'oct')],
+    about: 'mode of a path of the root',
+  },
+  idmap_mount: {
+    code: 57,
+    operands: [slot('mount'), slot('user'), num('flags', 'hex')],
+    about:
+      'show a detached mount through the ids of a user namespace (MOUNT_ATTR_IDMAP); before it is attached, for afterwards it cannot be',
+  },
+  chroot: {
+    code: 59,
+    operands: [str('path')],
+    about:
+      'the root directory: joining a mount namespace has set it to that namespace’s, which may be more than was ours',
+  },
+  relay_tcp: {
+    code: 58,
+    operands: [num('port')],
+    about:
+      'connect to a port of the loopback and carry bytes between it and stdin and stdout, each direction to its own end; the last of a plan, it never returns',
+  },
+} as const satisfies Record<string, OpSpec>
+
+export type OpName = keyof typeof OPS
+
+type Value<K extends OperandKind> = K extends 'str'
+  ? string | Uint8Array
+  : K extends 'ostr'
+    ? string | undefined
+    : K extends 'u64'
+      ? number | bigint
+      : K extends 'slot'
+        ? number
+        : K extends 'oslot'
+          ? number | undefined
+          : K extends 'data'
+            ? string | Uint8Array
+            : readonly (string | Uint8Array)[]
+
+/** The arguments of an operation, by the operands' kinds. */
+export type OpArguments<N extends OpName> = ArgumentsOf<(typeof OPS)[N]['operands']>
+
+type ArgumentsOf<T extends readonly Operand[]> = { -readonly [I in keyof T]: Value<T[I]['kind']> }
+
+/** One operation of a plan: frozen, self-contained, printable in one line. */
+export interface Op {
+  readonly name: OpName
+  readonly args: readonly (string | number | bigint | Uint8Array | undefined | readonly (string | Uint8Array)[])[]
+  /** Up to two errno numbers that count as success. */
+  readonly tolerate: readonly number[]
+  /** What the operation is part of, for errors: `mount "/data"`. Not on the wire. */
+  readonly purpose?: string
+}
+
+/**
+ * Makes an operation.
+ *
+ * @example
+ * op('mkdir_host', '/sys/fs/cgroup/pod', 0o755)
+ */
+export function op<N extends OpName>(name: N, ...args: OpArguments<N>): Op {
+  return Object.freeze({ name, args: Object.freeze(args) as Op['args'], tolerate: [] })
+}
+
+/** The same operation, with errnos that count as success (at most two). */
+export function tolerating(operation: Op, ...errnos: readonly number[]): Op {
+  if (operation.tolerate.length + errnos.length > 2) throw new RangeError(`an operation tolerates at most two errnos`)
+  return Object.freeze({ ...operation, tolerate: [...operation.tolerate, ...errnos] })
+}
+
+/** The same operations, said to serve a purpose that an error should name. */
+export function forPurpose(purpose: string, operations: readonly Op[]): Op[] {
+  return operations.map((operation) => Object.freeze({ ...operation, purpose }))
+}
+
+/** A launch plan: what the keeper runs before it clones, on `sync_parent`, and what the child runs. */
+export interface Plan {
+  readonly cloneFlags: bigint
+  readonly prepare: readonly Op[]
+  readonly parent: readonly Op[]
+  readonly child: readonly Op[]
+}

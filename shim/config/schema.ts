@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+import { GantryError } from '../../runtime-core/errors.ts'
+
+/** The daemon's configuration, checked and complete. */
+export interface GantryConfig {
+  readonly listen: string
+  readonly root: string
+  readonly state: string
+  readonly cniConfDir: string
+  readonly cniBinDir: string
+  readonly registryConfigDir: string
+  readonly streamingListen: string
+  /** Both "" for plain HTTP. */
+  readonly streamingTlsCert: string
+  readonly streamingTlsKey: string
+  readonly streamingIdleTimeoutMs: number
+  readonly metricsListen: string
+  readonly cgroupDriver: 'cgroupfs' | 'systemd'
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+  readonly maxLogLineBytes: number
+  readonly cniTimeoutMs: number
+  readonly launchDeadlineMs: number
+}
+
+type Key = keyof GantryConfig
+
+interface Option<K extends Key = Key> {
+  /** Key of the TOML file, and with `--` the flag where `flag` is true. */
+  readonly name: string
+  readonly flag: boolean
+  readonly standard: GantryConfig[K]
+  readonly parse: (value: unknown) => GantryConfig[K]
+  /** For --help and docs. */
+  readonly about: string
+}
+
+/** Every option there is: flags, file keys, defaults and their documentation. */
+export const OPTIONS: { readonly [K in Key]: Option<K> } = {
+  listen: text('listen', 'unix:///run/gantry/gantry.sock', /^unix:\/\/\/./, 'unix:///path', 'the CRI endpoint'),
+  root: path('root', '/var/lib/gantry', 'images, layers and records: survives a reboot'),
+  state: path('state', '/run/gantry', 'runtime state of pods: a tmpfs'),
+  cniConfDir: path('cni-conf-dir', '/etc/cni/net.d', 'where network configurations are'),
+  cniBinDir: text('cni-bin-dir', '/opt/cni/bin', /^\//, 'absolute paths, separated by ":"', 'where CNI plugins are'),
+  registryConfigDir: text(
+    'registry-config-dir',
+    '/etc/gantry/certs.d',
+    /^\//,
+    'an absolute path',
+    'hosts.toml files of registries',
+  ),
+  streamingListen: text(
+    'streaming-listen',
+    '127.0.0.1:0',
+    /:\d+$/,
+    'address:port',
+    'exec, attach and port-forward; port 0: any',
+  ),
+  streamingTlsCert: text(
+    'streaming-tls-cert',
+    '',
+    /^$|^\//,
+    'an absolute path or ""',
+    'PEM certificate for streaming; "" is plain HTTP',
+  ),
+  streamingTlsKey: text('streaming-tls-key', '', /^$|^\//, 'an absolute path or ""', 'PEM key of that certificate'),
+  streamingIdleTimeoutMs: whole(
+    'streaming-idle-timeout-ms',
+    14_400_000,
+    1000,
+    2_000_000_000,
+    'how long a stream may be silent in both directions',
+  ),
+  metricsListen: text(
+    'metrics-listen',
+    '127.0.0.1:9580',
+    /^$|:\d+$|^unix:\//,
+    'address:port, unix:/path or ""',
+    'Prometheus metrics; "" turns them off',
+  ),
+  cgroupDriver: oneOf(
+    'cgroup-driver',
+    'cgroupfs',
+    ['cgroupfs', 'systemd'],
+    'who makes cgroups; the kubelet must agree',
+  ),
+  logLevel: oneOf('log-level', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'what is logged'),
+  maxLogLineBytes: whole(
+    'max-log-line-bytes',
+    16384,
+    256,
+    65536,
+    'longer log lines are written in pieces of this size',
+  ),
+  cniTimeoutMs: whole('cni-timeout-ms', 60_000, 100, 600_000, 'how long attaching a pod to its network may take'),
+  launchDeadlineMs: whole('launch-deadline-ms', 60_000, 100, 600_000, 'how long the start of a process may take'),
+}
+
+const OPTION_ENTRIES = Object.entries(OPTIONS) as readonly [Key, Option][]
+
+/**
+ * Puts a configuration together: flags over file over defaults.
+ *
+ * @param file The parsed TOML file. @param flags Values by flag name without the dashes.
+ * @throws GantryError `invalid_argument` naming key, value and what was expected; also for an unknown key.
+ */
+export function buildConfig(
+  file: Readonly<Record<string, unknown>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): GantryConfig {
+  const known = new Set(OPTION_ENTRIES.map(([, { name }]) => name))
+  for (const key of Object.keys(file)) {
+    if (!known.has(key)) {
+      throw new GantryError('invalid_argument', { action: 'read configuration', subject: key, reason: 'unknown key' })
+    }
+  }
+  const values = OPTION_ENTRIES.map(([key, { name, standard, parse }]) => {
+    const given = flags[name] ?? file[name]
+    return [key, given === undefined ? standard : parse(given)]
+  })
+  return coherent(Object.fromEntries(values) as GantryConfig)
+}
+
+/** What no single value can tell. */
+function coherent(config: GantryConfig): GantryConfig {
+  if ((config.streamingTlsCert === '') !== (config.streamingTlsKey === '')) {
+    throw new GantryError('invalid_argument', {
+      action: 'read configuration',
+      subject: config.streamingTlsCert === '' ? 'streaming-tls-cert' : 'streaming-tls-key',
+      reason: 'it is missing: certificate and key go together',
+    })
+  }
+  return config
+}
+
+function refuse(name: string, value: unknown, expected: string): GantryError {
+  return new GantryError('invalid_argument', {
+    action: 'read configuration',
+    subject: name,
+    reason: `${JSON.stringify(value)}: expected ${expected}`,
+  })
+}
+
+function text(name: string, standard: string, form: RegExp, expected: string, about: string) {
+  const parse = (value: unknown): string => {
+    if (typeof value !== 'string' || !form.test(value) || value.includes('\0')) throw refuse(name, value, expected)
+    return value
+  }
+  return { name, flag: true, standard, parse, about }
+}
+
+function path(name: string, standard: string, about: string) {
+  return text(name, standard, /^\/./, 'an absolute path', about)
+}
+
+function oneOf<const T extends string>(name: string, standard: NoInfer<T>, allowed: readonly T[], about: string) {
+  const parse = (value: unknown): T => {
+    const found = allowed.find((candidate) => candidate === value)
+    if (found === undefined) throw refuse(name, value, allowed.join(', '))
+    return found
+  }
+  return { name, flag: true, standard, parse, about }
+}
+
+function whole(name: string, standard: number, min: number, max: number, about: string) {
+  const parse = (value: unknown): number => {
+    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+    if (typeof number !== 'number' || !Number.isInteger(number) || number < min || number > max) {
+      throw refuse(name, value, `a whole number from ${min} to ${max}`)
+    }
+    return number
+  }
+  return { name, flag: true, standard, parse, about }
+}

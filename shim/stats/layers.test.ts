@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { LayerUsage } from './layers.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'gantry-layers-'))
+test.after(() => rmSync(root, { recursive: true, force: true }))
+
+const MS = 1_000_000n
+
+function usage(deadlineMs = 10_000, maxAgeMs = 1000) {
+  const clock = { nowNs: 1_000_000n * MS }
+  const errors: unknown[] = []
+  const layers = new LayerUsage({
+    now: () => clock.nowNs,
+    maxAgeMs,
+    deadlineMs,
+    onError: (error) => errors.push(error),
+  })
+  return { clock, layers, errors }
+}
+
+function tree(name: string, bytes: number): string {
+  const directory = join(root, name)
+  mkdirSync(directory)
+  writeFileSync(join(directory, 'file'), Buffer.alloc(bytes, 1))
+  return directory
+}
+
+test('many trees are measured together, and one that is gone does not matter', async () => {
+  const { layers, errors, clock } = usage()
+  const [a, b] = [tree('a', 100_000), tree('b', 300_000)]
+  const gone = join(root, 'gone')
+  assert.is(layers.last(a), undefined)
+  layers.refresh([a, gone, b])
+  await layers.first(b, 10_000)
+  const [ofA, ofB] = [layers.last(a), layers.last(b)]
+  assert.ok((ofA?.bytes ?? 0n) >= 100_000n && (ofA?.bytes ?? 0n) < 200_000n, String(ofA?.bytes))
+  assert.ok((ofB?.bytes ?? 0n) >= 300_000n && (ofB?.bytes ?? 0n) < 400_000n, String(ofB?.bytes))
+  assert.equal([ofA?.inodes, ofA?.timestampNs], [2n, clock.nowNs])
+  assert.is(layers.last(gone), undefined)
+  await layers.first(gone, 10_000)
+  assert.equal(errors, [])
+})
+
+test('a measurement is renewed when it is old and asked for', async () => {
+  const { layers, clock } = usage()
+  const directory = tree('c', 10)
+  await layers.first(directory, 10_000)
+  const first = layers.last(directory)
+  layers.refresh([directory])
+  clock.nowNs += 1500n * MS
+  assert.is(layers.last(directory), first)
+  writeFileSync(join(directory, 'more'), 'x')
+  layers.refresh([directory])
+  // Another tree waits for the round that is under way.
+  await layers.first(tree('d', 10), 10_000)
+  assert.equal([first?.inodes, layers.last(directory)?.inodes], [2n, 3n])
+  layers.keep(new Set())
+  assert.is(layers.last(directory), undefined)
+})
+
+test('a tree that takes too long is put off, and what was asked for it returns', async () => {
+  const { layers, clock } = usage(1, 5)
+  const directory = tree('e', 10)
+  for (let index = 0; index < 3000; index++) writeFileSync(join(directory, String(index)), '')
+  await layers.first(directory, 10_000)
+  assert.is(layers.last(directory), undefined)
+  clock.nowNs += 5n * MS
+  await layers.first(directory, 10_000)
+  assert.is(layers.last(directory), undefined)
+})
+
+test.run()
