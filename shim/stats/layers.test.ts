@@ -64,14 +64,32 @@ test('a measurement is renewed when it is old and asked for', async () => {
 })
 
 test('a tree that takes too long is put off, and what was asked for it returns', async () => {
-  const { layers, clock } = usage(1, 5)
-  const directory = tree('e', 10)
-  for (let index = 0; index < 3000; index++) writeFileSync(join(directory, String(index)), '')
-  await layers.first(directory, 10_000)
-  assert.is(layers.last(directory), undefined)
-  clock.nowNs += 5n * MS
-  await layers.first(directory, 10_000)
-  assert.is(layers.last(directory), undefined)
+  const path = process.env.PATH
+  process.env.PATH = `${endlessDu()}:${path}`
+  try {
+    const { layers, clock, errors } = usage(50, 100)
+    const directory = tree('e', 10)
+    await layers.first(directory, 10_000)
+    assert.is(layers.last(directory), undefined)
+    process.env.PATH = path
+    clock.nowNs += 100n * MS
+    await layers.first(directory, 10_000)
+    assert.is(layers.last(directory), undefined, 'it is not measured again so soon')
+    clock.nowNs += 400n * MS
+    await layers.first(directory, 10_000)
+    assert.is(layers.last(directory)?.inodes, 2n, 'ten times as long as it took, and it is')
+    assert.equal(errors, [])
+  } finally {
+    process.env.PATH = path
+  }
 })
+
+/** A directory with a `du` that never comes to an end, as it does on a file system that hangs. */
+function endlessDu(): string {
+  const directory = join(root, 'bin')
+  mkdirSync(directory)
+  writeFileSync(join(directory, 'du'), '#!/bin/sh\nexec sleep 1000000\n', { mode: 0o755 })
+  return directory
+}
 
 test.run()
