@@ -5,10 +5,11 @@
 #
 #   deploy/setup.sh run     what the daemon and the quickstart need
 #   deploy/setup.sh test    that, and what the tests need
+#   deploy/setup.sh vm      that, and what the tests in a virtual machine need
 #
 # It installs the npm packages that package-lock.json names, as root on Debian the apt packages that are missing, and
-# builds the keeper. Elsewhere each missing prerequisite is one line that names it: an error for `run`; for `test` an
-# error where CI=true and a remark otherwise, because a test that lacks its tool says so itself.
+# builds the keeper. Elsewhere each missing prerequisite is one line that names it: an error for `run`; for the others
+# an error where CI=true and a remark where not, because a test that lacks its tool says so itself.
 set -eu
 
 # Package, what shows that it is there (any one of these programs or files), why. Level `run` needs:
@@ -36,6 +37,9 @@ prometheus      promtool          checks metrics and alert rules
 python3         python3           reads extended attributes as raw bytes
 runc            runc              the runtime of the peer
 util-linux      nsenter           tests look into namespaces
+'
+VM='
+qemu-system-x86 qemu-system-x86_64  emulates the machine
 '
 # Packages above that bring a service. None may run, now or after the next boot, because of a set-up for tests.
 SERVICES='containerd docker-registry prometheus'
@@ -175,9 +179,9 @@ provide() { # TABLE
 
 level=${1:-}
 case $level in
-  run | test) ;;
+  run | test | vm) ;;
   *)
-    echo 'usage: deploy/setup.sh run|test' >&2
+    echo 'usage: deploy/setup.sh run|test|vm' >&2
     exit 2
     ;;
 esac
@@ -195,11 +199,12 @@ fi
 npm_packages
 table=$RUN$WISH
 [ "$level" = run ] || table=$table$TEST
+[ "$level" != vm ] || table=$table$VM
 provide "$table"
 if [ -n "$rows" ]; then
   needed=$(missing "$RUN")
   [ -z "$needed" ] || { report "$needed"; exit 1; }
-  if [ "$level" = test ]; then
+  if [ "$level" != run ]; then
     report "$rows"
     [ "${CI:-}" != true ] || exit 1
   fi

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { GantryError, messageOf } from '../runtime-core/errors.ts'
+import { messageOf } from '../runtime-core/errors.ts'
+import { type CritestOptions, runCritest } from './critest-run.ts'
 import { startContainerd, startGantry, type Target } from './critest-target.ts'
-import {
-  formatResults,
-  hasNewFailures,
-  type KnownSpec,
-  readGinkgoReport,
-  type SpecResult,
-} from './harness/ginkgo-report.ts'
+import { formatResults, hasNewFailures, type KnownSpec, type SpecResult } from './harness/ginkgo-report.ts'
 import { describeLeaks, type HostState, leaksBetween, snapshotHost } from './harness/leaks.ts'
 import { ensureImages } from './images/build.ts'
 import { runCommand } from './images/command.ts'
@@ -22,8 +15,7 @@ import { writeCertsD } from './registry/certs-d.ts'
 import { RegistryServer } from './registry/server.ts'
 
 const HERE = import.meta.dirname
-/** In ginkgo's form. A healthy run takes two minutes. */
-const TIMEOUT = '30m'
+const MOST_PARALLEL = 32
 const USAGE = `usage: node e2e/critest.ts [--peer containerd]
        node e2e/critest.ts --runtime-endpoint unix:///… [--certs-d DIR]
 
@@ -33,57 +25,11 @@ hosts.toml files, which are written there. With --peer a private containerd take
 
   --focus REGEX, --skip REGEX   run fewer specs
   --websocket                   exec, attach and port-forward over WebSocket, not SPDY
+  --parallel N                  N specs at a time; those that ginkgo calls serial still run alone
+  --all                         three runs: over SPDY, over WebSocket, four specs at a time
   --report-dir DIR              keep critest's log and its JSON report
   --image-endpoint unix:///…    another socket for images
 `
-
-/** What a run of critest is given. */
-export interface CritestOptions {
-  readonly runtimeEndpoint: string
-  readonly imageEndpoint?: string
-  readonly focus?: string
-  readonly skip?: string
-  /** How exec, attach and port-forward are connected; SPDY where it is not said. */
-  readonly transport?: 'spdy' | 'websocket'
-  /** Receives `critest.log` and `report.json`. */
-  readonly reportDirectory: string
-  /** Ends the run early, as an error. */
-  readonly signal?: AbortSignal
-}
-
-/** Runs critest (tools/build.sh makes it) to its end and reads its report; specs that fail are no error. */
-export async function runCritest(options: CritestOptions): Promise<SpecResult[]> {
-  await mkdir(options.reportDirectory, { recursive: true })
-  const report = join(options.reportDirectory, 'report.json')
-  await rm(report, { force: true })
-  const args = [`--runtime-endpoint=${options.runtimeEndpoint}`, `--ginkgo.json-report=${report}`]
-  args.push('--ginkgo.no-color', `--ginkgo.timeout=${TIMEOUT}`)
-  if (options.imageEndpoint !== undefined) args.push(`--image-endpoint=${options.imageEndpoint}`)
-  if (options.focus !== undefined) args.push(`--ginkgo.focus=${options.focus}`)
-  if (options.skip !== undefined) args.push(`--ginkgo.skip=${options.skip}`)
-  if (options.transport === 'websocket') {
-    args.push(...['exec', 'attach', 'portforward'].map((name) => `--websocket-${name}`))
-  }
-  const log = await open(join(options.reportDirectory, 'critest.log'), 'w')
-  try {
-    const child = spawn(join(HERE, '.cache/bin/critest'), args, {
-      cwd: options.reportDirectory,
-      stdio: ['ignore', log.fd, log.fd],
-    })
-    const ended = once(child, 'exit')
-    // Ginkgo takes its pods down when it is interrupted; killed, it would leave them to the runtime.
-    options.signal?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
-    await ended
-    options.signal?.throwIfAborted()
-  } finally {
-    await log.close()
-  }
-  const text = await readFile(report, 'utf8').catch((cause: unknown) => {
-    const hint = `see ${join(options.reportDirectory, 'critest.log')}`
-    throw new GantryError('internal', { action: 'run critest against', subject: options.runtimeEndpoint, hint, cause })
-  })
-  return readGinkgoReport(text)
-}
 
 // The HostIPC specs make shared memory of this size on the host (`ipcmk -M 1048576`) and never remove it.
 async function removeSegmentsOfCritest(before: HostState): Promise<void> {
@@ -93,7 +39,7 @@ async function removeSegmentsOfCritest(before: HostState): Promise<void> {
   }
 }
 
-type Selection = Pick<CritestOptions, 'focus' | 'skip' | 'signal' | 'imageEndpoint' | 'transport'>
+type Selection = Pick<CritestOptions, 'focus' | 'skip' | 'signal' | 'imageEndpoint' | 'transport' | 'parallel'>
 
 interface RunPlan extends Selection {
   /** Undefined: start one of our own. */
@@ -101,11 +47,20 @@ interface RunPlan extends Selection {
   readonly start: typeof startGantry
   readonly certsDirectory: string | undefined
   readonly reportDirectory: string | undefined
+  /** Three runs, one after the other, in place of the one that is described. */
+  readonly all: boolean
+}
+
+/** What a node has to stand: what kubelets speak, what they will speak, and several pods at a time. */
+const ALL_RUNS: Readonly<Record<string, Pick<Selection, 'transport' | 'parallel'>>> = {
+  'over SPDY': { transport: 'spdy' },
+  'over WebSocket': { transport: 'websocket' },
+  'four specs at a time': { transport: 'spdy', parallel: 4 },
 }
 
 /** Serves the images, runs critest, takes everything down again. */
 async function runWithImages(layout: string, plan: RunPlan): Promise<SpecResult[]> {
-  const { runtimeEndpoint, certsDirectory, reportDirectory, start, ...selection } = plan
+  const { runtimeEndpoint, certsDirectory, reportDirectory, start, all: _, ...selection } = plan
   const directory = await mkdtemp(join(tmpdir(), 'gantry-critest-'))
   // Containers in a user namespace must be able to pass through to their root file systems.
   await chmod(directory, 0o711)
@@ -139,14 +94,19 @@ function parseCommandLine(): RunPlan | 'help' | 'misuse' {
       skip: { type: 'string' },
       'report-dir': { type: 'string' },
       websocket: { type: 'boolean' },
+      parallel: { type: 'string' },
+      all: { type: 'boolean' },
       help: { type: 'boolean' },
     },
   })
   if (values.help === true) return 'help'
   const runtimeEndpoint = values['runtime-endpoint']
   if (values.peer !== undefined && (values.peer !== 'containerd' || runtimeEndpoint !== undefined)) return 'misuse'
+  const parallel = Number(values.parallel ?? 1)
+  if (!Number.isInteger(parallel) || parallel < 1 || parallel > MOST_PARALLEL) return 'misuse'
   return {
     runtimeEndpoint,
+    all: values.all === true,
     start: values.peer === 'containerd' ? startContainerd : startGantry,
     certsDirectory: values['certs-d'],
     reportDirectory: values['report-dir'],
@@ -154,6 +114,7 @@ function parseCommandLine(): RunPlan | 'help' | 'misuse' {
     ...(values['image-endpoint'] === undefined ? {} : { imageEndpoint: values['image-endpoint'] }),
     ...(values.focus === undefined ? {} : { focus: values.focus }),
     ...(values.skip === undefined ? {} : { skip: values.skip }),
+    ...(parallel === 1 ? {} : { parallel }),
   }
 }
 
@@ -169,9 +130,20 @@ async function main(): Promise<void> {
   const known: Record<string, KnownSpec> = JSON.parse(await readFile(join(HERE, 'critest-known.json'), 'utf8'))
   const layout = await ensureImages('critest', { report: (line) => process.stderr.write(`${line}\n`) })
   await runCommand('sh', [join(HERE, 'tools/build.sh')])
+  const runs: Readonly<Record<string, RunPlan>> = plan.all
+    ? Object.fromEntries(Object.entries(ALL_RUNS).map(([title, choice]) => [title, { ...plan, ...choice }]))
+    : { '': plan }
+  for (const [title, run] of Object.entries(runs)) {
+    if (title !== '') process.stdout.write(`\ncritest ${title}\n`)
+    await runAndJudge(layout, { ...run, signal: interrupted.signal }, known)
+  }
+}
+
+/** One run and its report; what failed or was left behind makes the exit code. */
+async function runAndJudge(layout: string, plan: RunPlan, known: Readonly<Record<string, KnownSpec>>): Promise<void> {
   const before = await snapshotHost()
   try {
-    const results = await runWithImages(layout, { ...plan, signal: interrupted.signal })
+    const results = await runWithImages(layout, plan)
     process.stdout.write(`${formatResults(results, known)}\n`)
     if (results.length === 0 || hasNewFailures(results, known)) process.exitCode = 1
   } finally {
