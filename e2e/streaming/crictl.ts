@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 
 const CRICTL = join(import.meta.dirname, '../.cache/bin/crictl')
+/** It warns on standard error where it finds no configuration; an empty one will do. */
+const NO_CONFIG = '--config=/dev/null'
 const TIMEOUT_MS = 60_000
 
 export const TRANSPORTS = ['spdy', 'websocket'] as const
@@ -16,9 +18,15 @@ export interface CrictlRun {
   readonly stderr: string
 }
 
+/** Program and arguments of crictl against a socket; a command of it is to follow. */
+export function crictlCommand(socket: string): readonly [string, ...string[]] {
+  return [CRICTL, NO_CONFIG, `--runtime-endpoint=unix://${socket}`]
+}
+
 /** Runs crictl against a socket, with input, to its end. */
 export function crictl(socket: string, args: readonly string[], input: string | Buffer = ''): Promise<CrictlRun> {
-  return run(CRICTL, [`--runtime-endpoint=unix://${socket}`, ...args], input)
+  const [program, ...first] = crictlCommand(socket)
+  return run(program, [...first, ...args], input)
 }
 
 /** The same at a terminal of its own, of the given size; both outputs are one there. */
@@ -28,9 +36,7 @@ export function crictlAtTerminal(
   args: readonly string[],
   input: string,
 ): Promise<CrictlRun> {
-  const words = [CRICTL, `--runtime-endpoint=unix://${socket}`, ...args].map(
-    (word) => `'${word.replaceAll("'", `'\\''`)}'`,
-  )
+  const words = [...crictlCommand(socket), ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
   const command = `stty rows ${size.rows} cols ${size.columns}; exec ${words.join(' ')}`
   return run('script', ['-qec', command, '/dev/null'], input)
 }

@@ -13,14 +13,13 @@ import { expectFailure } from '../harness/expect-failure.ts'
 import { IMAGES } from '../harness/suite-images.ts'
 import { waitFor } from '../harness/wait.ts'
 import { networkedPodConfig, podConfig, scriptConfig } from '../harness/workloads.ts'
-import { TRANSPORTS } from './crictl.ts'
+import { crictlCommand, TRANSPORTS } from './crictl.ts'
 
 const daemon = await DaemonUnderTest.start({ network: 'bridge', pull: [IMAGES.busybox] })
 const { workloads, place } = daemon
 const { runtime } = daemon.client
 const pod = networkedPodConfig(place, 'forwarded')
 const podSandboxId = await workloads.runPod(pod)
-const CRICTL = join(import.meta.dirname, '../.cache/bin/crictl')
 /** Answers when its client has said all: it shows that the end of one direction is handed on, and the other goes on. */
 const SERVER = 'echo "got $(cat)"'
 const serverId = await workloads.runContainer(
@@ -49,9 +48,9 @@ async function forward(
   port: number,
   podId = podSandboxId,
 ): Promise<{ child: ChildProcess; local: number }> {
-  const endpoint = `--runtime-endpoint=unix://${daemon.socket}`
-  const args = [endpoint, 'port-forward', `--transport=${transport}`, podId, `:${port}`]
-  const child = spawn(CRICTL, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [program, ...endpoint] = crictlCommand(daemon.socket)
+  const args = [...endpoint, 'port-forward', `--transport=${transport}`, podId, `:${port}`]
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => {
     said += chunk

@@ -10,7 +10,7 @@ import { DaemonUnderTest } from '../harness/daemon.ts'
 import { IMAGES } from '../harness/suite-images.ts'
 import { waitFor } from '../harness/wait.ts'
 import { idleConfig, podConfig } from '../harness/workloads.ts'
-import { TRANSPORTS } from './crictl.ts'
+import { crictlCommand, TRANSPORTS } from './crictl.ts'
 
 const daemon = await DaemonUnderTest.start({ network: 'none', pull: [IMAGES.busybox] })
 const { workloads, place } = daemon
@@ -18,7 +18,6 @@ const { runtime } = daemon.client
 const pod = podConfig(place, 'flow')
 const podSandboxId = await workloads.runPod(pod)
 const containerId = await workloads.runContainer(podSandboxId, idleConfig('main'), pod)
-const CRICTL = join(import.meta.dirname, '../.cache/bin/crictl')
 const GIGABYTE = 1 << 30
 const MEGABYTE = 1 << 20
 const MOST_GROWTH = 32 * MEGABYTE
@@ -55,7 +54,7 @@ async function shell(command: string): Promise<string> {
 }
 
 for (const transport of TRANSPORTS) {
-  const exec = `${CRICTL} --runtime-endpoint=unix://${daemon.socket} exec --transport=${transport}`
+  const exec = `${crictlCommand(daemon.socket).join(' ')} exec --transport=${transport}`
 
   test(`${transport}: a gigabyte through \`exec cat\`, there and back, costs the daemon no memory`, async () => {
     await shell(`echo warm | ${exec} -i ${containerId} cat`)
