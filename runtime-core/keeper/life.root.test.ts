@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { readCgroupHost } from '../cgroup/detect.ts'
+import { compileCgroup } from '../cgroup/manager.ts'
+import { removeCgroup } from '../cgroup/remove.ts'
 import { Pod } from '../pod.ts'
 import { KeeperClient } from './client.ts'
 import {
@@ -162,24 +165,24 @@ test('a crowd of two thousand orphans is reaped', async () => {
 
 test('the OOM killer’s work is told', async () => {
   const pod = await newPod()
-  const cgroup = `/sys/fs/cgroup/memory/keeper-test-${process.pid}`
-  mkdirSync(cgroup)
-  try {
-    writeFileSync(join(cgroup, 'memory.limit_in_bytes'), String(16 << 20))
-    room.cgroup = {
-      ...NO_CGROUP,
-      directories: [cgroup],
-      joinFiles: [join(cgroup, 'tasks')],
-      oomFile: join(cgroup, 'memory.oom_control'),
+  const memory = { limit: 16 << 20, swap: 16 << 20 }
+  const host = await readCgroupHost()
+  const commands = { greedy: 'exec awk "BEGIN { s = \\"x\\"; while (1) s = s s }"', modest: 'true' }
+  const ends: unknown[] = []
+  for (const [name, command] of Object.entries(commands)) {
+    room.cgroup = compileCgroup(host, `keeper-test-${process.pid}-${name}`, { memory })
+    try {
+      const { exit } = await room.run(pod, command)
+      ends.push([exit.exitCode, exit.oomKilled])
+    } finally {
+      await removeCgroup(room.cgroup.leaves)
+      room.cgroup = NO_CGROUP
     }
-    const { exit } = await room.run(pod, 'exec awk "BEGIN { s = \\"x\\"; while (1) s = s s }"')
-    assert.equal([exit.exitCode, exit.oomKilled], [137, true])
-    const fine = await room.run(pod, 'true')
-    assert.is(fine.exit.exitCode, 0)
-  } finally {
-    room.cgroup = NO_CGROUP
-    rmdirSync(cgroup)
   }
+  assert.equal(ends, [
+    [137, true],
+    [0, false],
+  ])
 })
 
 test('fifty keepers at rest are small', async () => {
