@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ContainerConfig, NamespaceMode, PodSandboxConfig } from '../../cri-proto/index.ts'
-import { WORKLOAD_IMAGE } from './images.ts'
+import { WORKLOAD_IMAGE } from '../images/bench-images.ts'
 
 /** Whose network a pod uses. */
 export type PodNetwork = 'host' | 'bridge'

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../runtime-core/errors.ts'
+import { addBenchImages } from './bench-images.ts'
 import { LayoutBuilder } from './build-layout.ts'
 import { addCritestImages } from './critest-images.ts'
 import { addQuickstartImage } from './quickstart-image.ts'
@@ -11,10 +12,12 @@ import { addQuickstartImage } from './quickstart-image.ts'
 /** Where the images stand unless told otherwise; ignored by git. */
 export const IMAGE_CACHE = resolve(import.meta.dirname, '../.cache/images')
 
-/** A set of images, built into an OCI layout of its own: `<out>/<name>`. */
-export type ImageSet = 'critest' | 'quickstart'
+const BUILDERS = { bench: addBenchImages, critest: addCritestImages, quickstart: addQuickstartImage } as const
 
-const BUILDERS = { critest: addCritestImages, quickstart: addQuickstartImage } as const
+/** A set of images, built into an OCI layout of its own: `<out>/<name>`. */
+export type ImageSet = keyof typeof BUILDERS
+
+export const IMAGE_SETS = Object.keys(BUILDERS) as readonly ImageSet[]
 
 /**
  * Makes sure that the layout of `set` exists below `out` and is up to date with this folder's sources. Instant when it is.
@@ -55,8 +58,8 @@ async function sourcesDigest(): Promise<string> {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { out: { type: 'string' }, only: { type: 'string' } } })
-  const sets = (['quickstart', 'critest'] as const).filter((set) => values.only === undefined || values.only === set)
-  if (sets.length === 0) throw new Error(`no image set "${values.only}": quickstart or critest`)
+  const sets = IMAGE_SETS.filter((set) => values.only === undefined || values.only === set)
+  if (sets.length === 0) throw new Error(`no image set "${values.only}": ${IMAGE_SETS.join(', ')}`)
   const report = (line: string): boolean => process.stderr.write(`${line}\n`)
   for (const set of sets) await ensureImages(set, { report, ...(values.out === undefined ? {} : { out: values.out }) })
 }

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../runtime-core/errors.ts'
-import { ensureImages } from '../images/build.ts'
+import { ensureImages, IMAGE_SETS } from '../images/build.ts'
 import { runCommand } from '../images/command.ts'
 import { ensurePackage } from './package.ts'
 import { CACHE, runInVm, type VmOptions } from './run.ts'
@@ -35,7 +35,7 @@ Arguments after -- go to the suite: --filter TEXT (root, e2e), --focus REGEX (cr
 /** What needs the network or a compiler is made here: the guest has neither, and takes ten times as long. */
 async function prepare(): Promise<void> {
   await runCommand('sh', [join(REPOSITORY, 'runtime-core/keeper/build.sh')])
-  for (const set of ['quickstart', 'critest'] as const) await ensureImages(set)
+  for (const set of IMAGE_SETS) await ensureImages(set)
   await runCommand('sh', [join(REPOSITORY, 'e2e/tools/build.sh')])
   // Debian's kernel has AppArmor; the machine that hosts the guest may not.
   await ensurePackage('apparmor', join(CACHE, 'apparmor'))
