@@ -18,6 +18,7 @@ import { userNamespaceOf } from './plan/compile/user-namespace.ts'
 import { planFailure } from './plan/failure.ts'
 import { type Plan, type SentSlot, SLOTS } from './plan/ops.ts'
 import { type ExecRequest, PodStream } from './pod-stream.ts'
+import { stringifyExact } from './spec/json.ts'
 import type { OciSeccomp, OciSpec } from './spec/types.ts'
 import { writeLaunchRecord } from './state/launch-record.ts'
 
@@ -161,7 +162,7 @@ export class Pod {
   async writeBundle(containerId: string, spec: OciSpec): Promise<string> {
     const bundle = this.#environment.paths.bundle(this.id, containerId)
     await mkdir(this.#environment.paths.mountPoint(this.id, containerId), { recursive: true, mode: 0o711 })
-    await writeFile(join(bundle, 'config.json'), JSON.stringify(spec, exactNumbers), { mode: 0o600 })
+    await writeFile(join(bundle, 'config.json'), stringifyExact(spec), { mode: 0o600 })
     return bundle
   }
 
@@ -342,11 +343,6 @@ export class Pod {
     const profile = spec.linux?.seccomp
     return profile === undefined ? undefined : this.#environment.compileSeccomp(profile)
   }
-}
-
-/** A seccomp argument may be a bigint, which JSON has no form for: it is written as text. */
-function exactNumbers(_: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value
 }
 
 interface FoundPod {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { errnoName } from '../kernel/errno.ts'
+import { RLIMITS } from '../spec/names.ts'
 import { PLAN_SLOTS } from './compile/slots.ts'
 import { type NumberFormat, OPS, type Op, type Operand, type Plan, SLOTS } from './ops.ts'
 
@@ -71,8 +72,6 @@ const FLAGS: Readonly<Record<string, readonly (readonly [bigint, string])[]>> = 
   ],
 }
 
-const RLIMITS =
-  'CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME'.split(' ')
 const PRCTLS: Readonly<Record<string, string>> = {
   '1': 'PDEATHSIG',
   '4': 'DUMPABLE',

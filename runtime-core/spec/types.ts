@@ -63,8 +63,9 @@ export interface OciCapabilities {
 
 export interface OciRlimit {
   readonly type: string
-  readonly soft: number
-  readonly hard: number
+  /** Unsigned 64 bit; a bigint where a JavaScript number cannot hold it. */
+  readonly soft: number | bigint
+  readonly hard: number | bigint
 }
 
 export interface OciScheduler {
@@ -72,9 +73,10 @@ export interface OciScheduler {
   readonly nice?: number
   readonly priority?: number
   readonly flags?: readonly string[]
-  readonly runtime?: number
-  readonly deadline?: number
-  readonly period?: number
+  /** SCHED_DEADLINE, nanoseconds, unsigned 64 bit. */
+  readonly runtime?: number | bigint
+  readonly deadline?: number | bigint
+  readonly period?: number | bigint
 }
 
 export type OciHookName = 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop'
@@ -126,7 +128,33 @@ export interface OciLinux {
   readonly maskedPaths?: readonly string[]
   readonly readonlyPaths?: readonly string[]
   readonly mountLabel?: string
-  readonly personality?: { readonly domain: string; readonly flags?: readonly string[] }
+  readonly personality?: OciPersonality
+  readonly intelRdt?: OciIntelRdt
+  readonly memoryPolicy?: OciMemoryPolicy
+}
+
+export interface OciPersonality {
+  readonly domain: string
+  readonly flags?: readonly string[]
+}
+
+/** config-linux.md §intelRdt. */
+export interface OciIntelRdt {
+  /** The class of service to join; `/` is the default one. Absent: one named after the container. */
+  readonly closID?: string
+  readonly l3CacheSchema?: string
+  readonly memBwSchema?: string
+  /** Lines of the `schemata` file. */
+  readonly schemata?: readonly string[]
+  readonly enableMonitoring?: boolean
+}
+
+/** config-linux.md §memory policy (since 1.3): set_mempolicy(2). */
+export interface OciMemoryPolicy {
+  readonly mode: string
+  /** `0-1,3`. */
+  readonly nodes?: string
+  readonly flags?: readonly string[]
 }
 
 export interface OciDeviceRule {
@@ -160,6 +188,9 @@ export interface OciMemory {
   readonly reservation?: number
   /** Memory plus swap. */
   readonly swap?: number
+  /** v1 only, and no longer in Linux 5.16. */
+  readonly kernel?: number
+  readonly kernelTCP?: number
   readonly swappiness?: number
   readonly disableOOMKiller?: boolean
   readonly useHierarchy?: boolean

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GantryError } from '../../errors.ts'
+import { RLIMITS } from '../../spec/names.ts'
 import type { OciProcess, OciRlimit } from '../../spec/types.ts'
 import { forPurpose, type Op, op, SLOTS, tolerating } from '../ops.ts'
 import { compileCapabilities } from './capabilities.ts'
@@ -13,9 +14,6 @@ const PR_SET_NO_NEW_PRIVS = 38
 const SIGKILL = 9
 /** The group of terminals in every container's devpts. */
 const TTY_GROUP = 5
-
-const RLIMITS: readonly string[] =
-  'CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME'.split(' ')
 
 /** Which standard streams the keeper made pipes for. */
 export interface Stdio {
@@ -143,8 +141,9 @@ function compileRlimit(limit: OciRlimit): Op[] {
   return forPurpose(`set ${limit.type}`, [op('set_rlimit', resource, toLimit(limit.soft), toLimit(limit.hard))])
 }
 
-/** −1 and everything a JavaScript number cannot hold exactly stand for RLIM_INFINITY. */
-function toLimit(value: number): bigint {
+/** −1 and what a JavaScript number cannot hold exactly stand for RLIM_INFINITY; a bigint is what it says. */
+function toLimit(value: number | bigint): bigint {
+  if (typeof value === 'bigint') return BigInt.asUintN(64, value)
   return value < 0 || value > Number.MAX_SAFE_INTEGER ? 0xffff_ffff_ffff_ffffn : BigInt(value)
 }
 
