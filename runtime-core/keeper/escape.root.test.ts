@@ -51,7 +51,7 @@ function imageWithLink(path: string, target: string): string {
 
 const UP = '../../../../../../../../../..'
 
-for (const path of ['dev', 'proc', 'sys', 'etc', 'tmp', 'bin/../var']) {
+for (const path of ['dev', 'etc', 'tmp', 'bin/../var']) {
   for (const target of [victim, `${UP}${victim}`]) {
     test(`an image whose /${path} is a link to ${target === victim ? 'the host' : 'above its root'} changes nothing there`, async () => {
       const image = imageWithLink(path, target)
@@ -60,6 +60,55 @@ for (const path of ['dev', 'proc', 'sys', 'etc', 'tmp', 'bin/../var']) {
     })
   }
 }
+
+/** The error a container is refused with. */
+async function refusal(change: ContainerChange): Promise<string> {
+  return await room.run(pod, 'true', change).then(
+    () => 'it ran',
+    (error: unknown) => String(error),
+  )
+}
+
+test('an image whose /proc or /sys is a link is refused: both are written and masked by name (CVE-2019-19921)', async () => {
+  for (const path of ['proc', 'sys']) {
+    for (const target of [victim, `${UP}${victim}`, '/tmp', 'tmp', `/tmp/../${path}2`]) {
+      const said = await refusal({ image: imageWithLink(path, target) })
+      assert.match(said, new RegExp(`mount "${path}\\w*" on "/${path}": open_plain_in .*: ELOOP`), target)
+    }
+  }
+})
+
+test('a mount that would cover a part of /proc is refused, by whatever name (CVE-2019-16884, CVE-2023-27561)', async () => {
+  const tmpfs = (destination: string) => ({ destination, type: 'tmpfs', source: 'tmpfs' })
+  const over = (destination: string) => refusal({ mounts: [tmpfs(destination)] })
+  for (const path of ['/proc/self', '/proc/self/attr', '/proc//sys/./kernel', '/tmp/../proc/1', 'proc/sys']) {
+    assert.match(await over(path), /: it is inside of \/proc$/, path)
+  }
+  assert.match(await over('/proc'), /only a procfs may be mounted on \/proc/)
+  assert.match(await over('/'), /the root is root\.path/)
+  for (const [target, path] of [
+    ['/proc', '/link'],
+    ['/proc/sys', '/link'],
+    ['../proc', '/link/sys'],
+    ['proc/self', '/link/attr'],
+    ['/', '/link/proc/sys'],
+  ] as const) {
+    const said = await refusal({ image: imageWithLink('link', target), mounts: [tmpfs(path)] })
+    assert.match(said, /refuse_procfs fd=@target: EPERM|: ELOOP/, `${path} with ${target}`)
+  }
+})
+
+test('only a whole procfs can be bound onto /proc, and only lxcfs’ files into it', async () => {
+  const bind = (source: string, destination: string) => ({ destination, type: 'bind', source, options: ['bind'] })
+  const errors = await Promise.all(
+    [bind(victim, '/proc'), bind('/proc/sys', '/proc')].map((mount) => refusal({ mounts: [mount] })),
+  )
+  for (const said of errors) assert.match(said, /on "\/proc": require_procfs .*: EPERM/)
+  const file = join(victim, 'file')
+  const { log } = await room.run(pod, 'cat /proc/uptime', { mounts: [bind(file, '/proc/uptime')] })
+  assert.match(log, /the host/)
+  assert.is(await refusal({ mounts: [bind('/proc', '/proc')] }), 'it ran')
+})
 
 const INTO_LINK: Readonly<Record<string, ContainerChange>> = {
   'a mount': {

@@ -28,6 +28,8 @@ static const op_function functions[OP_LIMIT] = {
 	ROW(OP_CHOWN_SLOT, chown_slot), ROW(OP_COPY_TREE_IN, copy_tree_in), ROW(OP_CHMOD_IN, chmod_in),
 	ROW(OP_IDMAP_MOUNT, idmap_mount), ROW(OP_CHROOT, chroot),
 	ROW(OP_RELAY_TCP, relay_tcp),
+	ROW(OP_MAKE_USER_NAMESPACE, make_user_namespace), ROW(OP_OPEN_PLAIN_IN, open_plain_in),
+	ROW(OP_REQUIRE_PROCFS, require_procfs), ROW(OP_REFUSE_PROCFS, refuse_procfs), ROW(OP_REMOUNT_IN, remount_in),
 };
 
 static uint64_t now_ns(void)

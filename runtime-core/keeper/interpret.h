@@ -52,6 +52,8 @@ DECLARE_OP(attach_device_program); DECLARE_OP(require_directory); DECLARE_OP(exe
 DECLARE_OP(mkfifo_wait); DECLARE_OP(chown_slot); DECLARE_OP(copy_tree_in); DECLARE_OP(chmod_in);
 DECLARE_OP(idmap_mount); DECLARE_OP(chroot);
 DECLARE_OP(relay_tcp);
+DECLARE_OP(make_user_namespace); DECLARE_OP(open_plain_in); DECLARE_OP(require_procfs); DECLARE_OP(refuse_procfs);
+DECLARE_OP(remount_in);
 
 /* Paths below a root that an image or a pod controls; all by openat2(RESOLVE_IN_ROOT). Return an fd or -errno. */
 int root_open(int root, const char *path, uint64_t flags);

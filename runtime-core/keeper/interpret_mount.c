@@ -4,10 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/magic.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define PROC_ROOT_INODE 1 /* fs/proc/internal.h */
 
 /* mount(2) by number: <sys/mount.h> and <linux/mount.h> cannot be included together with older glibc. */
 static int result(long r) { return r < 0 ? -errno : 0; }
@@ -134,6 +139,49 @@ int op_readonly_path(struct interpreter *in, const struct op *op)
 	if (tree >= 0)
 		close(tree);
 	close(target);
+	return r;
+}
+
+static int is_procfs(int fd, bool *answer)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	*answer = fs.f_type == PROC_SUPER_MAGIC;
+	return 0;
+}
+
+int op_require_procfs(struct interpreter *in, const struct op *op)
+{
+	struct stat st;
+	bool procfs = false;
+	int fd = slot_get(in, op, 0), r = is_procfs(fd, &procfs);
+
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	return r < 0 ? r : procfs && st.st_ino == PROC_ROOT_INODE ? 0 : -EPERM;
+}
+
+int op_refuse_procfs(struct interpreter *in, const struct op *op)
+{
+	bool procfs = false;
+	int r = is_procfs(slot_get(in, op, 0), &procfs);
+
+	return r < 0 ? r : procfs ? -EPERM : 0;
+}
+
+int op_remount_in(struct interpreter *in, const struct op *op)
+{
+	char link[32];
+	int fd = root_open(slot_get(in, op, 0), op_str(op, 1), O_PATH);
+
+	if (fd < 0)
+		return fd;
+	/* mount(2) takes no descriptor; its magic link is ours, not the image's. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	int r = result(syscall(SYS_mount, NULL, link, NULL, op->w[2], op_str(op, 3)));
+	close(fd);
 	return r;
 }
 

@@ -14,10 +14,9 @@
 
 #define MAX_LINKS 40
 
-int root_open(int root, const char *path, uint64_t flags)
+static int resolve(int root, const char *path, uint64_t flags, uint64_t how_to)
 {
-	/* Magic links (/proc/self/fd) are refused: they would lead out of the root. */
-	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | how_to };
 
 	while (path[0] == '/' && path[1] == '/')
 		path++;
@@ -29,6 +28,9 @@ int root_open(int root, const char *path, uint64_t flags)
 	}
 	return -EAGAIN;
 }
+
+/* Magic links (/proc/self/fd) are refused: they would lead out of the root. */
+int root_open(int root, const char *path, uint64_t flags) { return resolve(root, path, flags, RESOLVE_NO_MAGICLINKS); }
 
 /* Splits off the last component; *name points into path. Returns the parent's fd or -errno. */
 int root_parent(int root, const char *path, const char **name, char *storage, size_t size)
@@ -177,6 +179,13 @@ int op_open_in(struct interpreter *in, const struct op *op)
 	return fd < 0 ? fd : slot_put(in, op, 0, fd);
 }
 
+int op_open_plain_in(struct interpreter *in, const struct op *op)
+{
+	int fd = resolve(slot_get(in, op, 1), op_str(op, 2), op->w[3], RESOLVE_NO_SYMLINKS);
+
+	return fd < 0 ? fd : slot_put(in, op, 0, fd);
+}
+
 int op_make_target(struct interpreter *in, const struct op *op)
 {
 	struct stat st = { .st_mode = S_IFDIR };
@@ -213,6 +222,16 @@ int op_chmod_in(struct interpreter *in, const struct op *op)
 	return r;
 }
 
+/* What is there already is fine when it is the very device: the host's own /dev, a layer that has it. */
+static int is_node(int parent, const char *name, mode_t mode, dev_t device)
+{
+	struct stat st;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return (st.st_mode & S_IFMT) == (mode & S_IFMT) && (S_ISFIFO(mode) || st.st_rdev == device) ? 0 : -EEXIST;
+}
+
 int op_mknod_in(struct interpreter *in, const struct op *op)
 {
 	char storage[PATH_MAX];
@@ -231,7 +250,9 @@ int op_mknod_in(struct interpreter *in, const struct op *op)
 	mode_t mask = umask(0);
 	int r = mknodat(parent, name, mode, (dev_t)op->w[3]) < 0 ? -errno : 0;
 	umask(mask);
-	if (r == 0 && fchownat(parent, name, (uid_t)op->w[4], (gid_t)op->w[5], AT_SYMLINK_NOFOLLOW) < 0)
+	if (r == -EEXIST)
+		r = is_node(parent, name, mode, (dev_t)op->w[3]);
+	else if (r == 0 && fchownat(parent, name, (uid_t)op->w[4], (gid_t)op->w[5], AT_SYMLINK_NOFOLLOW) < 0)
 		r = -errno;
 	close(parent);
 	return r;

@@ -85,7 +85,12 @@ enum op_code {
 	OP_IDMAP_MOUNT = 57,
 	OP_CHROOT = 59,
 	OP_RELAY_TCP = 58,
-	OP_LIMIT = 60
+	OP_MAKE_USER_NAMESPACE = 100,
+	OP_OPEN_PLAIN_IN = 101,
+	OP_REQUIRE_PROCFS = 102,
+	OP_REFUSE_PROCFS = 103,
+	OP_REMOUNT_IN = 104,
+	OP_LIMIT = 105
 };
 
 /* Operand kinds by code: s string, S string or none, u number, f slot, F slot or none, d data, v strings. */
@@ -148,5 +153,10 @@ enum op_code {
 	[OP_IDMAP_MOUNT] = "ffu", \
 	[OP_CHROOT] = "s", \
 	[OP_RELAY_TCP] = "u", \
+	[OP_MAKE_USER_NAMESPACE] = "fdd", \
+	[OP_OPEN_PLAIN_IN] = "ffsu", \
+	[OP_REQUIRE_PROCFS] = "f", \
+	[OP_REFUSE_PROCFS] = "f", \
+	[OP_REMOUNT_IN] = "fsuS", \
 
 #endif

@@ -12,10 +12,10 @@ export interface PlanTimes {
   readonly failed?: { readonly index: number; readonly errno: string }
 }
 
-/** `free` and `shared` begin ranges: those slots are printed by number. */
+/** `free` and `spare` begin ranges: those slots are printed by number. */
 const SLOT_NAMES = new Map<number, string>(
   [...Object.entries(SLOTS), ...Object.entries(PLAN_SLOTS)]
-    .filter(([name]) => name !== 'free' && name !== 'shared')
+    .filter(([name]) => name !== 'free' && name !== 'spare')
     .map(([name, number]) => [number, name]),
 )
 
@@ -36,13 +36,23 @@ const FLAGS: Readonly<Record<string, readonly (readonly [bigint, string])[]>> = 
     [2n, 'nosuid'],
     [4n, 'nodev'],
     [8n, 'noexec'],
+    [16n, 'sync'],
     [32n, 'remount'],
+    [64n, 'mand'],
+    [128n, 'dirsync'],
+    [256n, 'nosymfollow'],
+    [1024n, 'noatime'],
+    [2048n, 'nodiratime'],
     [4096n, 'bind'],
     [16384n, 'rec'],
     [1n << 17n, 'unbindable'],
     [1n << 18n, 'private'],
     [1n << 19n, 'slave'],
     [1n << 20n, 'shared'],
+    [1n << 21n, 'relatime'],
+    [1n << 23n, 'iversion'],
+    [1n << 24n, 'strictatime'],
+    [1n << 25n, 'lazytime'],
   ],
   attr: [
     [1n, 'ro'],

@@ -3,7 +3,7 @@ import { type ErrorCode, GantryError } from '../errors.ts'
 import { FAILED_CLONE, FAILED_IO } from '../keeper/protocol.ts'
 import { errnoName } from '../kernel/errno.ts'
 import { printOp } from './explain.ts'
-import type { Op, Plan } from './ops.ts'
+import type { Op, OpName, Plan } from './ops.ts'
 
 const MAX_OPERATION_TEXT = 400
 
@@ -75,15 +75,19 @@ function codeFor(operation: Op, errno: string): ErrorCode {
 }
 
 function hintFor(operation: Op, errno: string): string | undefined {
-  if (operation.name !== 'execve') return undefined
-  switch (errno) {
-    case 'ENOENT':
-      return 'the program, or the interpreter its first line names, is not in the image'
-    case 'EACCES':
-      return 'the file is not executable for this user, or its mount is noexec'
-    case 'ENOEXEC':
-      return 'the file is no program of this machine’s architecture'
-    default:
-      return undefined
-  }
+  return HINTS[operation.name]?.[errno]
+}
+
+/** What an errno means where the operation alone does not tell. */
+const HINTS: Readonly<Partial<Record<OpName, Readonly<Record<string, string>>>>> = {
+  execve: {
+    ENOENT: 'the program, or the interpreter its first line names, is not in the image',
+    EACCES: 'the file is not executable for this user, or its mount is noexec',
+    ENOEXEC: 'the file is no program of this machine’s architecture',
+  },
+  setns: { EINVAL: 'the path is no namespace, or one of another type' },
+  refuse_procfs: { EPERM: 'a link of the image leads the mount into /proc, of which no part may be covered' },
+  require_procfs: { EPERM: 'only a whole procfs may be bound onto /proc' },
+  open_plain_in: { ELOOP: 'the path is, or passes through, a symbolic link of the image' },
+  idmap_mount: { EINVAL: 'this file system, or this kernel, cannot be id-mapped' },
 }

@@ -220,6 +220,26 @@ const PLANS: Readonly<Record<string, () => Plan>> = {
         { podNamespaces: new Map([['/proc/7/fd/8', SLOTS.podUser]]) },
       ),
     ),
+  'mounts with mappings copies and remounts': () =>
+    compileContainer(
+      bundle({
+        mounts: [
+          { destination: '/etc', type: 'tmpfs', source: 'tmpfs', options: ['tmpcopyup', 'ro', 'mode=711'] },
+          {
+            destination: '/data',
+            type: 'bind',
+            source: '/host/data',
+            options: ['rbind', 'ridmap'],
+            uidMappings: MAPPED,
+            gidMappings: MAPPED,
+          },
+          { destination: '/proc', type: 'bind', source: '/proc', options: ['rbind'] },
+          { destination: '/proc/uptime', type: 'bind', source: '/lxcfs/uptime', options: ['bind'] },
+          { destination: '/etc', options: ['remount', 'nosuid', 'size=1m', 'private'] },
+          { destination: '/disk', type: 'ext4', source: '/dev/vda', options: ['ro', 'iversion', 'sync'] },
+        ],
+      }),
+    ),
   'port forward': () => compilePortForward(8080, true),
   'pod init': () => compilePodInit(true),
   exec: () => compileExec(execInput()),

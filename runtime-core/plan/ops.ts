@@ -183,7 +183,7 @@ export const OPS = {
   mknod_in: {
     code: 20,
     operands: [slot('root'), str('path'), num('mode', 'oct'), num('device', 'dev'), num('uid'), num('gid')],
-    about: 'a device node, its mode and owner set regardless of umask',
+    about: 'a device node or fifo, its mode and owner set regardless of umask; what exists must be the same device',
   },
   symlink_in: {
     code: 21,
@@ -331,6 +331,34 @@ export const OPS = {
     operands: [num('port')],
     about:
       'connect to a port of the loopback and carry bytes between it and stdin and stdout, each direction to its own end; the last of a plan, it never returns',
+  },
+  make_user_namespace: {
+    code: 100,
+    operands: [slot('into'), data('uid_map'), data('gid_map')],
+    about:
+      'a user namespace with these maps, by a short-lived child: nothing is ever in it, an id-mapped mount looks through it. Before the clone, where /proc shows the child',
+  },
+  open_plain_in: {
+    code: 101,
+    operands: [slot('into'), slot('root'), str('path'), num('flags', 'openflags')],
+    about:
+      'open a path of the root that has no symbolic link in it: where proc and sysfs are mounted, their files are written and masked by name (CVE-2019-19921)',
+  },
+  require_procfs: {
+    code: 102,
+    operands: [slot('fd')],
+    about: 'fail with EPERM unless it is the top of a procfs: what may cover /proc',
+  },
+  refuse_procfs: {
+    code: 103,
+    operands: [slot('fd')],
+    about:
+      'fail with EPERM where a mount would cover a part of a procfs, by whatever links its destination led there (CVE-2019-16884)',
+  },
+  remount_in: {
+    code: 104,
+    operands: [slot('root'), str('path'), num('flags', 'msflags'), ostr('data')],
+    about: 'change flags and options of what is mounted at a path of the root; after that mount was made',
   },
 } as const satisfies Record<string, OpSpec>
 

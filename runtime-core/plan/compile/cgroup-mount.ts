@@ -3,6 +3,7 @@ import type { OciMount } from '../../spec/types.ts'
 import { type Op, op } from '../ops.ts'
 import type { ContainerInput } from './input.ts'
 import { ATTR, type MountOptions, PROPAGATION } from './mount-options.ts'
+import { checkTarget } from './mount-target.ts'
 import { CLONE_TREE, PLAN_SLOTS } from './slots.ts'
 
 /**
@@ -21,7 +22,7 @@ function unifiedOfHost(mount: OciMount, options: MountOptions, { host }: Contain
   return [
     op('open_tree', PLAN_SLOTS.mount, undefined, host.cgroup.unifiedMount ?? '/sys/fs/cgroup', CLONE_TREE),
     op('mount_setattr', PLAN_SLOTS.mount, 0, options.set, 0n, PROPAGATION.private),
-    ...place(mount.destination),
+    ...place(mount),
   ]
 }
 
@@ -29,7 +30,7 @@ function unified(mount: OciMount, options: MountOptions): Op[] {
   return [
     op('fsopen', PLAN_SLOTS.work, 'cgroup2'),
     op('fsmount', PLAN_SLOTS.mount, PLAN_SLOTS.work, options.set),
-    ...place(mount.destination),
+    ...place(mount),
   ]
 }
 
@@ -39,13 +40,13 @@ function perController(mount: OciMount, options: MountOptions, input: ContainerI
     op('fsopen', PLAN_SLOTS.work, 'tmpfs'),
     op('fsconfig_string', PLAN_SLOTS.work, 'mode', '755'),
     op('fsmount', PLAN_SLOTS.mount, PLAN_SLOTS.work, options.set & ~ATTR.rdonly),
-    ...place(mount.destination),
+    ...place(mount),
     ...input.cgroup.joinFiles.flatMap((file) => {
       const directory = file.slice(0, file.lastIndexOf('/'))
       const controller = controllerOf(directory, input)
       return controller === undefined
         ? []
-        : bindController(directory, `${mount.destination}/${controller}`, options.set)
+        : bindController(directory, { ...mount, destination: `${mount.destination}/${controller}` }, options.set)
     }),
     // Made read-only last, for the directories above had to be created in it.
     ...(readonly === 0n
@@ -65,17 +66,18 @@ function controllerOf(directory: string, input: ContainerInput): string | undefi
   return undefined
 }
 
-function bindController(directory: string, destination: string, attributes: bigint): Op[] {
+function bindController(directory: string, mount: OciMount, attributes: bigint): Op[] {
   return [
     op('open_tree', PLAN_SLOTS.mount, undefined, directory, CLONE_TREE),
     op('mount_setattr', PLAN_SLOTS.mount, 0, attributes, 0n, 0n),
-    ...place(destination),
+    ...place(mount),
   ]
 }
 
-function place(destination: string): Op[] {
+function place(mount: OciMount): Op[] {
   return [
-    op('make_target', PLAN_SLOTS.target, PLAN_SLOTS.root, destination, undefined, 0, 0),
+    op('make_target', PLAN_SLOTS.target, PLAN_SLOTS.root, mount.destination, undefined, 0, 0),
+    ...checkTarget(mount),
     op('move_mount', PLAN_SLOTS.mount, PLAN_SLOTS.target),
     op('close', PLAN_SLOTS.mount),
   ]

@@ -6,6 +6,7 @@ import { compileCgroupOps } from './cgroup.ts'
 import { compileDevices } from './devices.ts'
 import type { ContainerInput } from './input.ts'
 import { ATTR, readPropagation } from './mount-options.ts'
+import { destinationOf } from './mount-target.ts'
 import { compileMounts } from './mounts.ts'
 import { compileNamespaces } from './namespaces.ts'
 import { compileProcess, compileProcSettings, compileStdio, compileTerminal } from './process.ts'
@@ -33,7 +34,7 @@ export function compileContainer(input: ContainerInput): Plan {
   const ownUts = (linux.namespaces ?? []).some(({ type, path }) => type === 'uts' && path === undefined)
   return {
     cloneFlags: namespaces.cloneFlags | cgroup.cloneFlags,
-    prepare: [...cgroup.prepare, ...namespaces.prepare],
+    prepare: [...cgroup.prepare, ...mounts.prepare, ...namespaces.prepare],
     parent: [],
     child: [
       ...cgroup.child,
@@ -48,14 +49,15 @@ export function compileContainer(input: ContainerInput): Plan {
       op('mount', undefined, '/', undefined, MS.rec | basePropagation(spec), undefined),
       ...compileRootfs(input.rootfs, input.mountPoint, host.overlayLowerdirPlus, user),
       ...mounts.main,
-      ...compileDevices(linux.devices ?? [], hasOwnDev(spec.mounts ?? [])),
+      ...compileDevices(linux.devices ?? [], hasOwnDev(spec.mounts ?? []), user),
       ...makeWorkingDirectory(process, user),
       ...compileMasks(spec, input.mountPoint),
-      ...enterRoot(spec),
+      ...enterRoot(),
       // A session of its own, also without a terminal: else its process group is the keeper's, and `kill 0` reaches the pod.
       ...(process.terminal === true
-        ? compileTerminal(process, user)
+        ? compileTerminal(process, user, true)
         : [...compileStdio(input.stdio, process, user), op('setsid')]),
+      ...finishRoot(spec),
       ...(user === undefined ? [] : enterUserNamespace(user)),
       ...compileProcess(process, input.seccomp, host),
     ],
@@ -76,14 +78,11 @@ function basePropagation(spec: OciSpec): bigint {
   return spec.linux?.rootfsPropagation?.endsWith('private') === true ? MS.private : MS.slave
 }
 
+/** /dev is a file system of the container's, or a directory of its image: not the host's. */
 function hasOwnDev(mounts: readonly OciMount[]): boolean {
-  const dev = mounts.findLast((mount) => mount.destination.replace(/\/+$/, '') === '/dev')
-  return (
-    dev !== undefined &&
-    dev.type !== 'bind' &&
-    dev.options?.includes('bind') !== true &&
-    dev.options?.includes('rbind') !== true
-  )
+  const dev = mounts.findLast((mount) => destinationOf(mount) === '/dev')
+  const isBind = dev?.type === 'bind' || dev?.options?.some((option) => option === 'bind' || option === 'rbind')
+  return isBind !== true
 }
 
 /** A missing working directory is made, owned by the user, as every peer does. */
@@ -122,14 +121,15 @@ function compileMasks(spec: OciSpec, mountPoint: string): Op[] {
   ]
 }
 
-function enterRoot(spec: OciSpec): Op[] {
+function enterRoot(): Op[] {
+  return [op('fchdir', PLAN_SLOTS.root), op('pivot_root', '.', '.'), op('umount', '.', MNT_DETACH), op('chdir', '/')]
+}
+
+/** What would be in the way of making mount points, the console's being the last. */
+function finishRoot(spec: OciSpec): Op[] {
   const propagation = spec.linux?.rootfsPropagation
   return [
     ...(spec.root?.readonly === true ? [op('mount_setattr', PLAN_SLOTS.root, 0, ATTR.rdonly, 0n, 0n)] : []),
-    op('fchdir', PLAN_SLOTS.root),
-    op('pivot_root', '.', '.'),
-    op('umount', '.', MNT_DETACH),
-    op('chdir', '/'),
     ...(propagation === undefined ? [] : [finalPropagation(propagation)]),
   ]
 }

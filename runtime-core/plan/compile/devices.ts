@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { OciDevice } from '../../spec/types.ts'
-import { forPurpose, type Op, op, tolerating } from '../ops.ts'
-import { ERRNO, PLAN_SLOTS } from './slots.ts'
+import { forPurpose, type Op, op } from '../ops.ts'
+import { PLAN_SLOTS } from './slots.ts'
+import { hostId, type UserNamespace } from './user-namespace.ts'
 
 const FILE_TYPES = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const
 
@@ -23,27 +24,32 @@ const LINKS: readonly (readonly [string, string])[] = [
   ['/proc/self/fd/1', '/dev/stdout'],
   ['/proc/self/fd/2', '/dev/stderr'],
   ['pts/ptmx', '/dev/ptmx'],
+  ['/proc/kcore', '/dev/core'],
 ]
 
 /**
- * Device nodes and the links every program expects. A device of the spec replaces a default one of the same path.
- * Nothing is done where `/dev` is not the container's own file system (`devMounted` false: bound from the host).
+ * Device nodes and the links every program expects. A device of the spec replaces a default one of the same path; what
+ * exists and is another device, or none, is an error (config-linux.md §devices). Also for a user namespace the nodes are
+ * made, not bound from the host: the maker is the host's root, and the file system its own.
+ *
+ * @param ownDev `/dev` is not the host's, bound into the container: the runtime supplies its default content
  */
-export function compileDevices(devices: readonly OciDevice[], devMounted: boolean): Op[] {
+export function compileDevices(devices: readonly OciDevice[], ownDev: boolean, user: UserNamespace | undefined): Op[] {
   const wanted = new Map<string, OciDevice>()
-  if (devMounted) for (const device of DEFAULT_DEVICES) wanted.set(device.path, device)
+  if (ownDev) for (const device of DEFAULT_DEVICES) wanted.set(device.path, device)
   for (const device of devices) wanted.set(device.path, device)
   return [
-    ...[...wanted.values()].flatMap(makeDevice),
-    ...(devMounted ? LINKS.map(([to, path]) => op('symlink_in', PLAN_SLOTS.root, to, path)) : []),
+    ...[...wanted.values()].flatMap((device) => makeDevice(device, user)),
+    ...(ownDev ? LINKS.map(([to, path]) => op('symlink_in', PLAN_SLOTS.root, to, path)) : []),
   ]
 }
 
-function makeDevice(device: OciDevice): Op[] {
+function makeDevice(device: OciDevice, user: UserNamespace | undefined): Op[] {
   const mode = FILE_TYPES[device.type] | ((device.fileMode ?? 0o666) & 0o7777)
-  const number = encodeDevice(device.major ?? 0, device.minor ?? 0)
-  const node = op('mknod_in', PLAN_SLOTS.root, device.path, mode, number, device.uid ?? 0, device.gid ?? 0)
-  return forPurpose(`make device "${device.path}"`, [tolerating(node, ERRNO.EEXIST)])
+  const number = device.type === 'p' ? 0n : encodeDevice(device.major ?? 0, device.minor ?? 0)
+  const [uid, gid] = [hostId(device.uid ?? 0, user?.uids, 'uid'), hostId(device.gid ?? 0, user?.gids, 'gid')]
+  const purpose = `make device "${device.path}"`
+  return forPurpose(purpose, [op('mknod_in', PLAN_SLOTS.root, device.path, mode, number, uid, gid)])
 }
 
 /** The kernel's encoding of a device number (makedev(3)). */

@@ -39,7 +39,7 @@ export function compileExec(input: ExecInput): Plan {
       ...forPurpose('join the container', [
         op('setns', SLOTS.target, JOINED | (input.user === undefined ? 0n : CLONE.user)),
       ]),
-      ...(process.terminal === true ? compileTerminal(process, undefined) : []),
+      ...(process.terminal === true ? compileTerminal(process, undefined, false) : []),
       ...compileProcess(process, input.seccomp, input.host),
     ],
   }

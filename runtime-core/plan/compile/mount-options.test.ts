@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ATTR, type MountOptions, PROPAGATION, parseMountOptions } from './mount-options.ts'
+import { ATTR, attributesOfOne, type MountOptions, PROPAGATION, parseMountOptions } from './mount-options.ts'
 
 const NOTHING: MountOptions = {
   bind: 'no',
@@ -10,26 +10,28 @@ const NOTHING: MountOptions = {
   recursiveSet: 0n,
   recursiveClear: 0n,
   propagation: undefined,
+  remount: false,
   copyUp: false,
   idmap: 'no',
+  superFlags: [],
   data: [],
 }
 
 /** Every option of config.md §mounts that is not data for the file system, and what it comes to. */
 const TABLE: Readonly<Record<string, Partial<MountOptions>>> = {
   defaults: {},
-  async: { data: ['async'] },
-  sync: { data: ['sync'] },
-  dirsync: { data: ['dirsync'] },
-  lazytime: { data: ['lazytime'] },
-  nolazytime: { data: ['nolazytime'] },
-  mand: { data: ['mand'] },
-  nomand: { data: ['nomand'] },
-  iversion: { data: ['iversion'] },
-  noiversion: { data: ['noiversion'] },
+  async: { superFlags: ['async'] },
+  sync: { superFlags: ['sync'] },
+  dirsync: { superFlags: ['dirsync'] },
+  lazytime: { superFlags: ['lazytime'] },
+  nolazytime: { superFlags: ['nolazytime'] },
+  mand: { superFlags: ['mand'] },
+  nomand: { superFlags: ['nomand'] },
+  iversion: { superFlags: ['iversion'] },
+  noiversion: { superFlags: ['noiversion'] },
   silent: {},
   loud: {},
-  remount: {},
+  remount: { remount: true },
   bind: { bind: 'bind' },
   rbind: { bind: 'rbind' },
   tmpcopyup: { copyUp: true },
@@ -111,6 +113,13 @@ test('attributes of the mount and of its tree do not mix', () => {
     recursiveSet: ATTR.nosuid,
     propagation: { flag: PROPAGATION.private, recursive: true },
   })
+})
+
+test('a new file system has one mount: options of the tree are its own', () => {
+  const of = (...options: string[]) => attributesOfOne(parseMountOptions(options))
+  assert.is(of('ro', 'rnosuid'), ATTR.rdonly | ATTR.nosuid)
+  assert.is(of('ro', 'rrw'), 0n)
+  assert.is(of('noatime', 'rstrictatime'), ATTR.strictatime)
 })
 
 test('data for the file system keeps its order', () => {

@@ -10,10 +10,14 @@ export interface MountOptions {
   readonly recursiveSet: bigint
   readonly recursiveClear: bigint
   readonly propagation: { readonly flag: bigint; readonly recursive: boolean } | undefined
+  /** Change the options of what is mounted there already. */
+  readonly remount: boolean
   /** tmpcopyup: fill the new tmpfs with what the image has there. */
   readonly copyUp: boolean
   readonly idmap: 'no' | 'idmap' | 'ridmap'
-  /** What is for the file system: flags (`sync`) and key=value pairs. */
+  /** Of the super block, in their order: `sync`, `lazytime`. A bind has none of its own. */
+  readonly superFlags: readonly string[]
+  /** What the runtime-spec does not know: it is for the file system, flags and key=value pairs. */
   readonly data: readonly string[]
 }
 
@@ -77,25 +81,33 @@ const SUPER_FLAGS = new Set([
   'iversion',
   'noiversion',
 ])
-const WITHOUT_EFFECT = new Set(['defaults', 'silent', 'loud', 'remount'])
+const WITHOUT_EFFECT = new Set(['defaults', 'silent', 'loud'])
 
 /** Sorts the options of a mount. What is not known to the specification is data for the file system. */
 export function parseMountOptions(options: readonly string[]): MountOptions {
-  const found = { bind: 'no' as MountOptions['bind'], copyUp: false, idmap: 'no' as MountOptions['idmap'] }
+  const found = {
+    bind: 'no' as MountOptions['bind'],
+    remount: false,
+    copyUp: false,
+    idmap: 'no' as MountOptions['idmap'],
+  }
   const flat = { set: 0n, clear: 0n }
   const recursive = { set: 0n, clear: 0n }
   let propagation: MountOptions['propagation']
+  const superFlags: string[] = []
   const data: string[] = []
   for (const option of options) {
     const attribute = ATTRIBUTES.get(option)
     const recursiveAttribute = option.startsWith('r') ? ATTRIBUTES.get(option.slice(1)) : undefined
     if (option === 'bind' || option === 'rbind') found.bind = option
+    else if (option === 'remount') found.remount = true
     else if (option === 'tmpcopyup') found.copyUp = true
     else if (option === 'idmap' || option === 'ridmap') found.idmap = option
     else if (attribute !== undefined) apply(flat, attribute)
     else if (isPropagation(option)) propagation = readPropagation(option)
     else if (recursiveAttribute !== undefined) apply(recursive, recursiveAttribute)
-    else if (SUPER_FLAGS.has(option) || !WITHOUT_EFFECT.has(option)) data.push(option)
+    else if (SUPER_FLAGS.has(option)) superFlags.push(option)
+    else if (!WITHOUT_EFFECT.has(option)) data.push(option)
   }
   return {
     ...found,
@@ -103,8 +115,16 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     recursiveSet: recursive.set,
     recursiveClear: recursive.clear,
     propagation,
+    superFlags,
     data,
   }
+}
+
+/** What a mount without others below it gets: an option of the tree is one of the mount, and stands for the mount's own. */
+export function attributesOfOne({ set, clear, recursiveSet, recursiveClear }: MountOptions): bigint {
+  const one = { set, clear }
+  apply(one, { set: recursiveSet, clear: recursiveClear })
+  return one.set
 }
 
 function apply(to: { set: bigint; clear: bigint }, { set = 0n, clear = 0n }: Change): void {

@@ -3,18 +3,30 @@ import { GantryError } from '../../errors.ts'
 import type { OciMount } from '../../spec/types.ts'
 import { forPurpose, type Op, op, SLOTS, tolerating } from '../ops.ts'
 import { compileCgroupMount } from './cgroup-mount.ts'
+import { IdMappings } from './idmap.ts'
 import type { ContainerInput } from './input.ts'
-import { type MountOptions, PROPAGATION, parseMountOptions } from './mount-options.ts'
-import { CLONE, CLONE_TREE, ERRNO, MAX_SHARED_MOUNTS, OPEN, PLAN_SLOTS, RECURSIVE } from './slots.ts'
-import { hasMappingsOf, hostId, type UserNamespace } from './user-namespace.ts'
+import { ATTR, attributesOfOne, type MountOptions, PROPAGATION, parseMountOptions } from './mount-options.ts'
+import { attach, describe, destinationOf, refuseBadDestination } from './mount-target.ts'
+import { compileRemount, needsRemount } from './remount.ts'
+import { CLONE, CLONE_TREE, ERRNO, OPEN, PLAN_SLOTS, RECURSIVE, SparePool } from './slots.ts'
+import { hostId, type UserNamespace } from './user-namespace.ts'
 
 const MAX_FSCONFIG_BYTES = 255
 
 export interface MountOps {
+  /** By the keeper: the user namespaces of id-mapped mounts. */
+  readonly prepare: readonly Op[]
   /** Before the tree is made slave: clones that must stay peers of the host's mounts. */
   readonly early: readonly Op[]
   /** After the root is mounted, in the listed order. */
   readonly main: readonly Op[]
+}
+
+/** What the mounts of one container have in common. */
+interface Context {
+  readonly input: ContainerInput
+  readonly user: UserNamespace | undefined
+  readonly mappings: IdMappings
 }
 
 /**
@@ -30,20 +42,21 @@ export function compileMounts(
 ): MountOps {
   const early: Op[] = []
   const main: Op[] = []
-  let sharedSlot: number = PLAN_SLOTS.shared
+  const pool = new SparePool()
+  const context = { input, user, mappings: new IdMappings(user, pool) }
   for (const mount of mounts) {
     const options = parseMountOptions(mount.options ?? [])
     const purpose = describe(mount)
+    refuseBadDestination(mount, isBind(mount, options))
     if (isShared(mount, options)) {
-      if (sharedSlot >= PLAN_SLOTS.shared + MAX_SHARED_MOUNTS) throw tooManyShared(mount)
-      early.push(...forPurpose(purpose, cloneSource(mount, options, sharedSlot, user)))
-      main.push(...forPurpose(purpose, attach(mount, sharedSlot, user)))
-      sharedSlot++
+      const slot = pool.take(purpose)
+      early.push(...forPurpose(purpose, cloneSource(mount, options, slot, context)))
+      main.push(...forPurpose(purpose, attach(mount, slot, user)))
     } else {
-      main.push(...forPurpose(purpose, compileMount(mount, options, input, user)))
+      main.push(...forPurpose(purpose, compileMount(mount, options, context)))
     }
   }
-  return { early, main }
+  return { prepare: context.mappings.prepare, early, main }
 }
 
 function isBind(mount: OciMount, options: MountOptions): boolean {
@@ -54,52 +67,51 @@ function isShared(mount: OciMount, options: MountOptions): boolean {
   return isBind(mount, options) && options.propagation?.flag === PROPAGATION.shared
 }
 
-function compileMount(
-  mount: OciMount,
-  options: MountOptions,
-  input: ContainerInput,
-  user: UserNamespace | undefined,
-): Op[] {
+function compileMount(mount: OciMount, options: MountOptions, context: Context): Op[] {
+  const { input, user, mappings } = context
   if (mount.source !== undefined && mount.source === input.podShm) return podShm(mount, options, user)
   if (isBind(mount, options)) {
     return [
       ...(input.makeBindSources ? makeSource(mount) : []),
-      ...cloneSource(mount, options, PLAN_SLOTS.mount, user),
+      ...cloneSource(mount, options, PLAN_SLOTS.mount, context),
       ...(input.copyUpSources.has(mount.source ?? '') ? copyUpVolume(mount) : []),
       ...attach(mount, PLAN_SLOTS.mount, user),
     ]
   }
-  if (mount.type === 'cgroup' || mount.type === 'cgroup2') return compileCgroupMount(mount, options, input)
-  if (mount.type === 'overlay' && !input.host.overlayLowerdirPlus) {
-    return [...newFileSystem(mount, joinLayers(mount, options), user), ...attach(mount, PLAN_SLOTS.mount, user)]
+  if (options.remount) return compileRemount(mount, options)
+  if (mount.type === 'cgroup' || mount.type === 'cgroup2') {
+    if (mappings.areOf(mount, options)) {
+      throw new GantryError('invalid_argument', { action: describe(mount), reason: 'cgroups cannot be id-mapped' })
+    }
+    return compileCgroupMount(mount, options, input)
   }
-  return [...newFileSystem(mount, options, user), ...attach(mount, PLAN_SLOTS.mount, user), ...copyUp(mount, options)]
+  const joined = mount.type === 'overlay' && !input.host.overlayLowerdirPlus ? joinLayers(mount, options) : options
+  return [
+    ...newFileSystem(mount, joined, context),
+    ...attach(mount, PLAN_SLOTS.mount, user),
+    ...(needsRemount(options) ? compileRemount(mount, options) : []),
+  ]
 }
 
 /** A detached, attributed copy of the source tree in `slot`. */
-function cloneSource(mount: OciMount, options: MountOptions, slot: number, user: UserNamespace | undefined): Op[] {
+function cloneSource(mount: OciMount, options: MountOptions, slot: number, { mappings }: Context): Op[] {
   if (mount.source === undefined || mount.source === '') {
     throw new GantryError('invalid_argument', { action: describe(mount), reason: 'a bind mount needs a source' })
+  }
+  const [stray] = [...options.data, ...(options.copyUp ? ['tmpcopyup'] : [])]
+  if (stray !== undefined) {
+    throw new GantryError('invalid_argument', {
+      action: describe(mount),
+      reason: `option "${stray}" means nothing to a bind mount, which has no file system of its own`,
+    })
   }
   const recursive = options.bind !== 'bind'
   return [
     op('open_tree', slot, undefined, mount.source, CLONE_TREE | (recursive ? RECURSIVE : 0)),
-    ...idMap(mount, options, slot, user),
+    ...(destinationOf(mount) === '/proc' ? [op('require_procfs', slot)] : []),
+    ...mappings.apply(mount, options, slot),
     ...attributes(slot, options),
   ]
-}
-
-/** An id-mapped mount (config.md §mounts, uidMappings): through the container's own user namespace. */
-function idMap(mount: OciMount, options: MountOptions, slot: number, user: UserNamespace | undefined): Op[] {
-  const mapped = (mount.uidMappings?.length ?? 0) + (mount.gidMappings?.length ?? 0) > 0
-  if (options.idmap === 'no' && !mapped) return []
-  if (user === undefined || (mapped && !hasMappingsOf(mount, user))) {
-    throw new GantryError('unimplemented', {
-      action: describe(mount),
-      reason: 'its mappings are not those of the container’s user namespace',
-    })
-  }
-  return [op('idmap_mount', slot, user.slot, options.idmap === 'ridmap' ? RECURSIVE : 0)]
 }
 
 /** mkdir -p of the source; an existing file or directory is left alone. */
@@ -123,29 +135,40 @@ function attributes(slot: number, options: MountOptions): Op[] {
   return ops
 }
 
-/** Puts the mount of `slot` at its destination; the mount point is made like the mount's root, file or directory. */
-export function attach(mount: OciMount, slot: number, user: UserNamespace | undefined): Op[] {
-  const [uid, gid] = [hostId(0, user?.uids, 'uid'), hostId(0, user?.gids, 'gid')]
-  return [
-    op('make_target', PLAN_SLOTS.target, PLAN_SLOTS.root, mount.destination, slot, uid, gid),
-    op('move_mount', slot, PLAN_SLOTS.target),
-    op('close', slot),
-  ]
-}
-
-function newFileSystem(mount: OciMount, options: MountOptions, user: UserNamespace | undefined): Op[] {
+function newFileSystem(mount: OciMount, options: MountOptions, { input, user, mappings }: Context): Op[] {
   const fs = PLAN_SLOTS.work
+  const slot = PLAN_SLOTS.mount
   const source = mount.source ?? ''
+  const attributes = attributesOfOne(options)
+  if (options.copyUp && mount.type !== 'tmpfs') {
+    throw new GantryError('invalid_argument', { action: describe(mount), reason: 'tmpcopyup is for type "tmpfs" only' })
+  }
+  const data = [...labelled(mount, input), ...ownedByRoot(mount.type, options.data, user)]
   return [
     op('fsopen', fs, mount.type ?? 'none'),
     // Some file systems (sysfs, mqueue) take no source; it is only a name in mountinfo for them.
     ...(source === '' ? [] : [tolerating(op('fsconfig_string', fs, 'source', source), ERRNO.EINVAL)]),
-    ...ownedByRoot(mount.type, options.data, user).map((option) => fileSystemOption(fs, option)),
-    op('fsmount', PLAN_SLOTS.mount, fs, options.set),
-    ...(options.propagation === undefined
-      ? []
-      : [op('mount_setattr', PLAN_SLOTS.mount, 0, 0n, 0n, options.propagation.flag)]),
+    ...superFlags(mount, options, attributes).map((flag) => op('fsconfig_flag', fs, flag)),
+    ...data.map((option) => fileSystemOption(fs, option)),
+    // A file system that is filled first is read-only last.
+    op('fsmount', slot, fs, options.copyUp ? attributes & ~ATTR.rdonly : attributes),
+    ...(options.copyUp ? copyUp(mount, options, attributes) : []),
+    ...mappings.apply(mount, options, slot),
+    ...(options.propagation === undefined ? [] : [op('mount_setattr', slot, 0, 0n, 0n, options.propagation.flag)]),
   ]
+}
+
+/** Flags of the super block. A device that cannot be written to mounts only where that is said, too. */
+function superFlags({ source = '' }: OciMount, { superFlags: given }: MountOptions, attributes: bigint): string[] {
+  const readOnlyDevice = source.startsWith('/') && (attributes & ATTR.rdonly) !== 0n
+  return [...(readOnlyDevice ? ['ro'] : []), ...given.filter((flag) => !flag.endsWith('iversion'))]
+}
+
+/** File systems whose files have no labels of their own get `linux.mountLabel` as that of all (mount(8), context=). */
+function labelled({ type = '', options = [] }: OciMount, { spec }: ContainerInput): string[] {
+  const label = spec.linux?.mountLabel
+  if (!label || !['tmpfs', 'mqueue', 'devpts', 'ramfs'].includes(type)) return []
+  return options.some((option) => option.startsWith('context=')) ? [] : [`context=${label}`]
 }
 
 /** Before Linux 6.5 overlayfs takes all layers as one value, and fsconfig(2) values of 255 bytes at most. */
@@ -186,10 +209,18 @@ function fileSystemOption(fs: number, option: string): Op {
   return op('fsconfig_string', fs, option.slice(0, equals), option.slice(equals + 1))
 }
 
-/** tmpcopyup: what the image has at the destination is copied before the tmpfs covers it for good. */
-function copyUp(mount: OciMount, options: MountOptions): Op[] {
-  if (!options.copyUp || mount.type !== 'tmpfs') return []
-  throw new GantryError('unimplemented', { action: describe(mount), reason: 'tmpcopyup is not supported yet' })
+/**
+ * tmpcopyup: the tmpfs begins with what the root has at the destination, which it is about to cover, and with its owner
+ * and mode, unless the options name a mode.
+ */
+function copyUp(mount: OciMount, options: MountOptions, attributes: bigint): Op[] {
+  const slot = PLAN_SLOTS.mount
+  const mode = options.data.findLast((option) => /^mode=[0-7]+$/.test(option))?.slice('mode='.length)
+  return [
+    op('copy_tree_in', PLAN_SLOTS.root, destinationOf(mount), slot),
+    ...(mode === undefined ? [] : [op('chmod_in', slot, '/', Number.parseInt(mode, 8))]),
+    ...((attributes & ATTR.rdonly) === 0n ? [] : [op('mount_setattr', slot, 0, ATTR.rdonly, 0n, 0n)]),
+  ]
 }
 
 /**
@@ -209,16 +240,4 @@ function podShm(mount: OciMount, options: MountOptions, user: UserNamespace | un
     ...attributes(PLAN_SLOTS.mount, options),
     ...attach(mount, PLAN_SLOTS.mount, user),
   ]
-}
-
-function describe(mount: OciMount): string {
-  const what = mount.source === undefined ? (mount.type ?? 'mount') : `"${mount.source}"`
-  return `mount ${what} on "${mount.destination}"`
-}
-
-function tooManyShared(mount: OciMount): GantryError {
-  return new GantryError('resource_exhausted', {
-    action: describe(mount),
-    reason: `at most ${MAX_SHARED_MOUNTS} mounts of a container can have shared (Bidirectional) propagation`,
-  })
 }

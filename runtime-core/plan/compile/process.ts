@@ -5,7 +5,7 @@ import type { OciProcess, OciRlimit } from '../../spec/types.ts'
 import { forPurpose, type Op, op, SLOTS, tolerating } from '../ops.ts'
 import { compileCapabilities } from './capabilities.ts'
 import type { HostFacts, SeccompFilter } from './input.ts'
-import { ERRNO, OPEN, PLAN_SLOTS } from './slots.ts'
+import { AT_EMPTY_PATH, CLONE_TREE, ERRNO, OPEN, PLAN_SLOTS } from './slots.ts'
 import { hostId, type UserNamespace } from './user-namespace.ts'
 
 const PR_SET_PDEATHSIG = 1
@@ -59,18 +59,33 @@ export function compileStdio(stdio: Stdio, process: OciProcess, user: UserNamesp
   })
 }
 
-/** A pty of the container's own devpts as the three streams and the controlling terminal; the keeper gets the master. */
-export function compileTerminal(process: OciProcess, user: UserNamespace | undefined): Op[] {
+/**
+ * A pty of the container's own devpts as the three streams and the controlling terminal; the keeper gets the master.
+ *
+ * @param console The container's own terminal is its /dev/console, too; that of an exec is not.
+ */
+export function compileTerminal(process: OciProcess, user: UserNamespace | undefined, console: boolean): Op[] {
   const { height = 0, width = 0 } = process.consoleSize ?? {}
   const slave = PLAN_SLOTS.ptySlave
   return forPurpose('open terminal', [
     op('open_pty', SLOTS.pty, slave, '/dev/ptmx', height, width),
     op('chown_slot', slave, hostId(process.user?.uid ?? 0, user?.uids, 'uid'), hostId(TTY_GROUP, user?.gids, 'gid')),
+    ...(console ? bindConsole(slave) : []),
     op('send_fd', SLOTS.pty, SLOTS.pty),
     op('setsid'),
     ...[0, 1, 2].map((number) => op('dup_to', slave, number)),
     op('set_terminal', 0),
   ])
+}
+
+/** By its descriptor, not by a name in /dev/pts, which could be another file by now (CVE-2025-52565). */
+function bindConsole(slave: number): Op[] {
+  return [
+    op('open_tree', PLAN_SLOTS.mount, slave, '', CLONE_TREE | AT_EMPTY_PATH),
+    op('make_target', PLAN_SLOTS.target, PLAN_SLOTS.root, '/dev/console', slave, 0, 0),
+    op('refuse_procfs', PLAN_SLOTS.target),
+    op('move_mount', PLAN_SLOTS.mount, PLAN_SLOTS.target),
+  ]
 }
 
 /**

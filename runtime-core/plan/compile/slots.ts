@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { GantryError } from '../../errors.ts'
 import { SLOT_COUNT, SLOTS } from '../ops.ts'
 
 /** The plan's own descriptors, by what they hold. */
@@ -22,18 +23,31 @@ export const PLAN_SLOTS = {
   ownRoot: SLOTS.free + 8,
   /** A user namespace that the keeper does not hold. */
   userNamespace: SLOTS.free + 9,
-  /** First of the mounts with shared propagation, which are cloned before the tree is made slave. */
-  shared: SLOTS.free + 10,
+  /** First of those that are handed out as needed: {@link SparePool}. */
+  spare: SLOTS.free + 10,
 } as const
 
-/** How many binds with shared propagation a container may have. */
-export const MAX_SHARED_MOUNTS = SLOT_COUNT - PLAN_SLOTS.shared
+/** Hands out the slots that a bundle needs more or fewer of: shared mounts, user namespaces of id-mapped mounts. */
+export class SparePool {
+  #next: number = PLAN_SLOTS.spare
+
+  /** @throws GantryError `resource_exhausted` when there is none left; `action` says for what. */
+  take(action: string): number {
+    if (this.#next < SLOT_COUNT) return this.#next++
+    throw new GantryError('resource_exhausted', {
+      action,
+      reason: `at most ${SLOT_COUNT - PLAN_SLOTS.spare} mounts of a container can be shared (Bidirectional), or have id mappings of their own`,
+    })
+  }
+}
 
 export const ERRNO = { EPERM: 1, ENOENT: 2, EACCES: 13, EBUSY: 16, EEXIST: 17, EINVAL: 22, EROFS: 30 } as const
 
 export const OPEN = {
   rdonly: 0,
   rdwr: 0o2,
+  /** What stands at a path of the bundle may be a fifo, whose opening would wait for ever. */
+  nonblock: 0o4000,
   directory: 0o200000,
   nofollow: 0o400000,
   path: 0o10000000,
@@ -42,9 +56,29 @@ export const OPEN = {
 /** open_tree(2): a detached copy of the mount; with everything below it. */
 export const CLONE_TREE = 0x1 | 0o2000000
 export const RECURSIVE = 0x8000
+export const AT_EMPTY_PATH = 0x1000
 
 /** mount(2). */
-export const MS = { rec: 1n << 14n, private: 1n << 18n, slave: 1n << 19n } as const
+export const MS = {
+  rdonly: 1n,
+  nosuid: 2n,
+  nodev: 4n,
+  noexec: 8n,
+  sync: 16n,
+  remount: 32n,
+  mand: 64n,
+  dirsync: 128n,
+  nosymfollow: 256n,
+  noatime: 1n << 10n,
+  nodiratime: 1n << 11n,
+  rec: 1n << 14n,
+  private: 1n << 18n,
+  slave: 1n << 19n,
+  relatime: 1n << 21n,
+  iversion: 1n << 23n,
+  strictatime: 1n << 24n,
+  lazytime: 1n << 25n,
+} as const
 export const MNT_DETACH = 2
 
 /** Namespaces in clone flags (clone(2)). */
