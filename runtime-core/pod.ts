@@ -260,6 +260,7 @@ export class Pod {
       host: this.#environment.host,
       stdio: { stdin, stdout, stderr },
       user: userNamespaceOf(spec.linux ?? {}, this.#held),
+      linux: spec.linux ?? {},
       pidNamespace: namespaces.some(({ type }) => type === 'pid'),
     })
     return launch(

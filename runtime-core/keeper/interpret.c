@@ -30,6 +30,8 @@ static const op_function functions[OP_LIMIT] = {
 	ROW(OP_RELAY_TCP, relay_tcp),
 	ROW(OP_MAKE_USER_NAMESPACE, make_user_namespace), ROW(OP_OPEN_PLAIN_IN, open_plain_in),
 	ROW(OP_REQUIRE_PROCFS, require_procfs), ROW(OP_REFUSE_PROCFS, refuse_procfs), ROW(OP_REMOUNT_IN, remount_in),
+	ROW(OP_SCHED_SETATTR, sched_setattr), ROW(OP_SCHED_SETAFFINITY, sched_setaffinity), ROW(OP_IOPRIO_SET, ioprio_set),
+	ROW(OP_SET_MEMPOLICY, set_mempolicy), ROW(OP_PERSONALITY, personality),
 };
 
 static uint64_t now_ns(void)

@@ -90,7 +90,12 @@ enum op_code {
 	OP_REQUIRE_PROCFS = 102,
 	OP_REFUSE_PROCFS = 103,
 	OP_REMOUNT_IN = 104,
-	OP_LIMIT = 105
+	OP_SCHED_SETATTR = 105,
+	OP_SCHED_SETAFFINITY = 106,
+	OP_IOPRIO_SET = 107,
+	OP_SET_MEMPOLICY = 108,
+	OP_PERSONALITY = 109,
+	OP_LIMIT = 110
 };
 
 /* Operand kinds by code: s string, S string or none, u number, f slot, F slot or none, d data, v strings. */
@@ -158,5 +163,10 @@ enum op_code {
 	[OP_REQUIRE_PROCFS] = "f", \
 	[OP_REFUSE_PROCFS] = "f", \
 	[OP_REMOUNT_IN] = "fsuS", \
+	[OP_SCHED_SETATTR] = "d", \
+	[OP_SCHED_SETAFFINITY] = "d", \
+	[OP_IOPRIO_SET] = "u", \
+	[OP_SET_MEMPOLICY] = "ud", \
+	[OP_PERSONALITY] = "u", \
 
 #endif

@@ -75,8 +75,19 @@ function codeFor(operation: Op, errno: string): ErrorCode {
 }
 
 function hintFor(operation: Op, errno: string): string | undefined {
+  if (errno === 'ENOENT') {
+    const path = operation.args.find((argument) => typeof argument === 'string' && argument.startsWith('/')) ?? ''
+    const [, module] = SECURITY_MODULES.find(([part]) => String(path).includes(part)) ?? []
+    if (module !== undefined) return `${module} is not enabled on this host`
+  }
   return HINTS[operation.name]?.[errno]
 }
+
+/** Their files are missing where they are not. */
+const SECURITY_MODULES = [
+  ['/attr/apparmor/', 'AppArmor'],
+  ['/sys/fs/selinux/', 'SELinux'],
+] as const
 
 /** What an errno means where the operation alone does not tell. */
 const HINTS: Readonly<Partial<Record<OpName, Readonly<Record<string, string>>>>> = {

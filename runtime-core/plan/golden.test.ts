@@ -243,6 +243,38 @@ const PLANS: Readonly<Record<string, () => Plan>> = {
   'port forward': () => compilePortForward(8080, true),
   'pod init': () => compilePodInit(true),
   exec: () => compileExec(execInput()),
+  'exec with scheduling': () =>
+    compileExec(
+      execInput({
+        process: {
+          ...PROCESS,
+          args: ['/bin/ls'],
+          execCPUAffinity: { initial: '0', final: '0-1' },
+          scheduler: { policy: 'SCHED_OTHER', nice: 5 },
+          ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 3 },
+        },
+        cgroup: { ...V1_CGROUP, ...V2_CGROUP, joinFiles: V1_CGROUP.joinFiles },
+        linux: { personality: { domain: 'LINUX32' }, memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0' } },
+      }),
+    ),
+  'labelled process with scheduling': () =>
+    compileContainer(
+      bundle({
+        process: {
+          ...PROCESS,
+          selinuxLabel: 'system_u:system_r:container_t:s0:c1,c2',
+          scheduler: { policy: 'SCHED_FIFO', priority: 10 },
+          ioPriority: { class: 'IOPRIO_CLASS_RT', priority: 0 },
+        },
+        mounts: [{ destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['mode=755'] }],
+        linux: {
+          ...LINUX,
+          mountLabel: 'system_u:object_r:container_file_t:s0:c1,c2',
+          personality: { domain: 'LINUX32' },
+          memoryPolicy: { mode: 'MPOL_BIND', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] },
+        },
+      }),
+    ),
   'exec with terminal': () =>
     compileExec(
       execInput({

@@ -360,6 +360,24 @@ export const OPS = {
     operands: [slot('root'), str('path'), num('flags', 'msflags'), ostr('data')],
     about: 'change flags and options of what is mounted at a path of the root; after that mount was made',
   },
+  sched_setattr: {
+    code: 105,
+    operands: [data('attr')],
+    about:
+      'scheduling policy, a struct sched_attr; after the cgroup is joined, which may refuse it, and with the host’s privileges',
+  },
+  sched_setaffinity: {
+    code: 106,
+    operands: [data('mask')],
+    about: 'the processors to run on: before the cgroup is joined (exec: `initial`), and after (`final`)',
+  },
+  ioprio_set: { code: 107, operands: [num('priority', 'hex')], about: 'I/O class and priority' },
+  set_mempolicy: {
+    code: 108,
+    operands: [num('mode', 'hex'), data('nodes')],
+    about: 'where memory comes from, kept through the exec; after the cgroup is joined, whose cpuset limits the nodes',
+  },
+  personality: { code: 109, operands: [num('persona', 'hex')], about: 'execution domain: what uname says' },
 } as const satisfies Record<string, OpSpec>
 
 export type OpName = keyof typeof OPS

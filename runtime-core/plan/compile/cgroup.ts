@@ -42,6 +42,23 @@ export function compileCgroupJoin(plan: CgroupPlan): CgroupOps {
   }
 }
 
+/**
+ * The same for a child that has to do something before: it is born where its parent is, and moves itself.
+ * config.md §process, `execCPUAffinity.initial`.
+ */
+export function compileLateCgroupJoin(plan: CgroupPlan): CgroupOps {
+  const unified = plan.unifiedDirectory === undefined ? [] : [`${plan.unifiedDirectory}/cgroup.procs`]
+  const files = [...plan.joinFiles, ...unified]
+  return {
+    cloneFlags: 0n,
+    prepare: [],
+    child: forPurpose(
+      'join cgroup',
+      files.map((path) => op('write_file', undefined, path, '0')),
+    ),
+  }
+}
+
 function compileWrite(write: CgroupWrite): Op[] {
   const operation =
     write.copyFrom === undefined

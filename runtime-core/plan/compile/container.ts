@@ -38,7 +38,7 @@ export function compileContainer(input: ContainerInput): Plan {
     parent: [],
     child: [
       ...cgroup.child,
-      ...compileProcSettings(process),
+      ...compileProcSettings(process, linux, host),
       ...namespaces.child,
       ...namespaces.late,
       ...(ownUts && spec.hostname !== undefined ? [op('set_hostname', spec.hostname)] : []),

@@ -2,9 +2,17 @@
 import type { CgroupPlan } from '../../cgroup/manager.ts'
 import type { OciProcess } from '../../spec/types.ts'
 import { forPurpose, op, type Plan, SLOTS } from '../ops.ts'
-import { compileCgroupJoin } from './cgroup.ts'
+import { compileCgroupJoin, compileLateCgroupJoin } from './cgroup.ts'
 import type { HostFacts, SeccompFilter } from './input.ts'
-import { compileProcess, compileProcSettings, compileStdio, compileTerminal, type Stdio } from './process.ts'
+import {
+  compileProcess,
+  compileProcSettings,
+  compileStdio,
+  compileTerminal,
+  type ProcessLinux,
+  type Stdio,
+} from './process.ts'
+import { compileAffinity } from './scheduling.ts'
 import { CLONE } from './slots.ts'
 import type { UserNamespace } from './user-namespace.ts'
 
@@ -16,6 +24,8 @@ export interface ExecInput {
   readonly stdio: Stdio
   /** The container's user namespace, where it is not the host's. */
   readonly user: UserNamespace | undefined
+  /** Of the container's `linux`, what each of its processes gets. */
+  readonly linux?: ProcessLinux
   /** The container is not in the host's PID namespace. */
   readonly pidNamespace: boolean
 }
@@ -25,15 +35,18 @@ const JOINED = CLONE.mount | CLONE.uts | CLONE.ipc | CLONE.network | CLONE.cgrou
 
 /** The plan of a further process in a running container: join by pidfd, drop privileges, exec. */
 export function compileExec(input: ExecInput): Plan {
-  const cgroup = compileCgroupJoin(input.cgroup)
   const { process } = input
+  const { initial, final } = process.execCPUAffinity ?? {}
+  const cgroup = initial === undefined ? compileCgroupJoin(input.cgroup) : compileLateCgroupJoin(input.cgroup)
   return {
     cloneFlags: cgroup.cloneFlags,
     prepare: [...cgroup.prepare, ...(input.pidNamespace ? [op('setns', SLOTS.target, CLONE.pid)] : [])],
     parent: [],
     child: [
+      ...compileAffinity('initial', initial),
       ...cgroup.child,
-      ...compileProcSettings(process),
+      ...compileAffinity('final', final),
+      ...compileProcSettings(process, input.linux ?? {}, input.host),
       // /dev/null and the pipes are put in place on the host: the container may have replaced its own /dev/null.
       ...(process.terminal === true ? [] : [...compileStdio(input.stdio, process, input.user), op('setsid')]),
       ...forPurpose('join the container', [

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GantryError } from '../../errors.ts'
 import { RLIMITS } from '../../spec/names.ts'
-import type { OciProcess, OciRlimit } from '../../spec/types.ts'
+import type { OciLinux, OciProcess, OciRlimit } from '../../spec/types.ts'
 import { forPurpose, type Op, op, SLOTS, tolerating } from '../ops.ts'
 import { compileCapabilities } from './capabilities.ts'
 import type { HostFacts, SeccompFilter } from './input.ts'
+import { compileScheduling } from './scheduling.ts'
 import { AT_EMPTY_PATH, CLONE_TREE, ERRNO, OPEN, PLAN_SLOTS } from './slots.ts'
 import { hostId, type UserNamespace } from './user-namespace.ts'
 
@@ -12,6 +13,7 @@ const PR_SET_PDEATHSIG = 1
 const PR_SET_KEEPCAPS = 8
 const PR_SET_NO_NEW_PRIVS = 38
 const SIGKILL = 9
+const CAP_SYS_RESOURCE = 1n << 24n
 /** The group of terminals in every container's devpts. */
 const TTY_GROUP = 5
 
@@ -22,9 +24,20 @@ export interface Stdio {
   readonly stderr: boolean
 }
 
-/** Settings of the kernel for this process that need the host's /proc: before any mount namespace is entered. */
-export function compileProcSettings(process: OciProcess): Op[] {
-  return [...compileAppArmor(process), ...compileOomScore(process)]
+/** What of `linux` is a matter of each process, also of an exec's. */
+export type ProcessLinux = Pick<OciLinux, 'personality' | 'memoryPolicy'>
+
+/**
+ * Settings of the kernel for this process that need the host's /proc or privileges: after the cgroup is joined, before
+ * any other namespace is entered.
+ */
+export function compileProcSettings(process: OciProcess, linux: ProcessLinux, host: HostFacts): Op[] {
+  return [
+    ...compileAppArmor(process),
+    ...compileSelinux(process),
+    ...compileOomScore(process, host),
+    ...compileScheduling(process, linux),
+  ]
 }
 
 /** Takes effect at the next execve, which is the program's. Here /proc is surely the kernel's own (CVE-2019-16884). */
@@ -34,11 +47,21 @@ function compileAppArmor({ apparmorProfile }: OciProcess): Op[] {
   return forPurpose(`apply AppArmor profile "${apparmorProfile}"`, [write])
 }
 
-function compileOomScore(process: OciProcess): Op[] {
+/** As AppArmor's. Without SELinux there is no such directory, and the error says so. */
+function compileSelinux({ selinuxLabel }: OciProcess): Op[] {
+  if (selinuxLabel === undefined || selinuxLabel === '') return []
+  return forPurpose(`apply SELinux label "${selinuxLabel}"`, [
+    op('require_directory', '/sys/fs/selinux/booleans'),
+    op('write_file', undefined, '/proc/self/attr/exec', selinuxLabel),
+  ])
+}
+
+function compileOomScore(process: OciProcess, { capabilities }: HostFacts): Op[] {
   if (process.oomScoreAdj === undefined) return []
-  // Lowering needs CAP_SYS_RESOURCE; without it the score stays, as under every other runtime in a confined host.
   const write = op('write_file', undefined, '/proc/self/oom_score_adj', String(process.oomScoreAdj))
-  return forPurpose('set oom_score_adj', [tolerating(write, ERRNO.EACCES)])
+  // Lowering needs CAP_SYS_RESOURCE. A runtime that has not got it leaves the score, as every other does.
+  const mayLower = (capabilities.permitted & CAP_SYS_RESOURCE) !== 0n
+  return forPurpose('set oom_score_adj', [mayLower ? write : tolerating(write, ERRNO.EACCES)])
 }
 
 /** stdin, stdout, stderr without a terminal: pipes of the keeper, or /dev/null of the current root. */
