@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import koffi from 'koffi'
 import { errnoOf } from '../errors.ts'
 import { errnoName } from '../kernel/errno.ts'
@@ -15,9 +15,10 @@ export function applyPlan(plan: CgroupPlan): void {
 }
 
 export function applyWrites(writes: readonly CgroupWrite[]): void {
-  for (const { path, value, copyFrom, ignore = [] } of writes) {
+  for (const { path, value, copyFrom, orElse, ignore = [] } of writes) {
     try {
-      if (copyFrom === undefined) writeFileSync(path, value, { flag: 'r+' })
+      const target = orElse === undefined || existsSync(path) ? { path, value } : orElse
+      if (copyFrom === undefined) writeFileSync(target.path, target.value, { flag: 'r+' })
       else if (readFileSync(path, 'utf8').trim() === '') {
         writeFileSync(path, readFileSync(copyFrom, 'utf8'), { flag: 'r+' })
       }

@@ -64,6 +64,17 @@ const HINTS: readonly Hint[] = [
     text: (directory) => `the parent of ${directory} does not allow this device (cat ../devices.list)`,
   },
   {
+    file: /^(blkio|io)\.(bfq\.)?(leaf_)?weight/,
+    errnos: ['ENOENT'],
+    text: () =>
+      'weights need the I/O scheduler BFQ on some disk (or iocost, on cgroup v2); leaf weights went with CFQ in Linux 5.0',
+  },
+  {
+    file: /^memory\.use_hierarchy$/,
+    errnos: ['EINVAL'],
+    text: () => 'Linux 5.11 and later know only hierarchical accounting',
+  },
+  {
     file: /^cgroup\.procs$/,
     errnos: ['ENOSPC'],
     text: (directory) => `${directory}/cpuset.cpus or cpuset.mems is empty`,

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { errnoOf } from '../errors.ts'
 import type { OciResources } from '../spec/types.ts'
 import { applyWrites, attachDeviceProgram, lineOf, spawnInside } from './apply.testing.ts'
 import { onEveryHost, readOf } from './contract.testing.ts'
@@ -11,6 +12,12 @@ import { processesOf } from './kill.ts'
 import { compileUpdate } from './manager.ts'
 
 const MiB = 2 ** 20
+
+/** The first block device of this machine. */
+function disk(): { major: number; minor: number } {
+  const [, major = '7', minor = '0'] = /^ *(\d+) +(\d+) +\d+ /m.exec(readFileSync('/proc/partitions', 'utf8')) ?? []
+  return { major: Number(major), minor: Number(minor) }
+}
 
 /** c 1:11, which no default allows and every machine has. */
 const OPEN_DEVICES = 'true < /dev/null && echo null; (true < /dev/kmsg) 2>/dev/null && echo kmsg; echo done; read wait'
@@ -50,6 +57,44 @@ await onEveryHost('a cgroup', ({ test, host, make }) => {
     }
     const swap = v2 ? readOf(plan, 'memory.swap.max') : readOf(plan, 'memory.memsw.limit_in_bytes')
     assert.ok(['missing', v2 ? '0' : `${64 * MiB}`].includes(swap), swap)
+  })
+
+  test('has the limits that only its version has', (context) => {
+    if (v2) return
+    const plan = make(context, {
+      memory: { limit: 64 * MiB, swappiness: 7, disableOOMKiller: true, useHierarchy: true, kernelTCP: 8 * MiB },
+      cpu: { idle: 1 },
+      blockIO: {
+        throttleReadBpsDevice: [{ ...disk(), rate: 1_000_000 }],
+        throttleWriteIOPSDevice: [{ ...disk(), rate: 9 }],
+      },
+    })
+    const { major, minor } = disk()
+    for (const [file, value] of Object.entries({
+      'cpu.idle': '1',
+      'memory.swappiness': '7',
+      'memory.use_hierarchy': '1',
+      'memory.kmem.tcp.limit_in_bytes': `${8 * MiB}`,
+      'blkio.throttle.read_bps_device': `${major}:${minor} 1000000`,
+      'blkio.throttle.write_iops_device': `${major}:${minor} 9`,
+    })) {
+      assert.is(readOf(plan, file), value, file)
+    }
+    assert.match(readOf(plan, 'memory.oom_control'), /oom_kill_disable 1/)
+  })
+
+  test('is refused a limit that this kernel does not have', (context) => {
+    if (v2) return
+    const errnoOfMaking = (resources: OciResources, n: number): string | undefined => {
+      try {
+        make({ ...context, path: `${context.path}-${n}` }, resources)
+      } catch (error) {
+        return errnoOf(error)
+      }
+      return undefined
+    }
+    assert.is(errnoOfMaking({ memory: { useHierarchy: false } }, 2), 'EINVAL')
+    assert.is(errnoOfMaking({ blockIO: { leafWeight: 100 } }, 3), 'ENOENT')
   })
 
   test('holds the process in every hierarchy, and none without controllers', async (context) => {

@@ -26,8 +26,10 @@ const V1: CgroupHost = {
 }
 const HYBRID: CgroupHost = { ...V1, mode: 'hybrid', unifiedMount: '/cg/unified' }
 
-const text = ({ path, value, copyFrom, ignore }: CgroupWrite) =>
-  `${path} ${copyFrom === undefined ? value : `< ${copyFrom}`}${ignore === undefined ? '' : ` (${ignore})`}`
+const text = ({ path, value, copyFrom, orElse, ignore }: CgroupWrite) =>
+  `${path} ${copyFrom === undefined ? value : `< ${copyFrom}`}${ignore === undefined ? '' : ` (${ignore})`}${
+    orElse === undefined ? '' : ` or ${orElse.path.slice(orElse.path.lastIndexOf('/') + 1)} ${orElse.value}`
+  }`
 /** The writes into the container's own directory, `file value`. */
 const limits = ({ writes }: Pick<CgroupPlan, 'writes'>, path = '/pod/c1/') =>
   writes
@@ -121,9 +123,8 @@ test('every limit finds its v2 file and value', () => {
     'memory.low 500',
     'memory.swap.max 2000',
     'pids.max 10',
-    'io.bfq.weight 100 (ENOENT)',
-    'io.weight 910 (ENOENT)',
-    'io.bfq.weight 8:0 500 (ENOENT)',
+    'io.bfq.weight 100 or io.weight 910',
+    'io.bfq.weight 8:0 500',
     'io.max 8:0 rbps=1000000',
     'io.max 8:16 wiops=max',
     'hugetlb.2MB.max 4194304',
@@ -138,11 +139,20 @@ test('every limit finds its v1 file and value', () => {
     ...V1.v1,
     ...['net_cls', 'net_prio', 'rdma'].map((name): [string, string] => [name, `/cg/${name}`]),
   ])
-  const memory = { ...EVERYTHING.memory, swappiness: 10, disableOOMKiller: true }
+  const memory = {
+    ...EVERYTHING.memory,
+    kernelTCP: 600,
+    swappiness: 10,
+    disableOOMKiller: true,
+    useHierarchy: true,
+  }
+  const weightDevice = [{ major: 8, minor: 0, weight: 500, leafWeight: 300 }]
+  const blockIO = { ...EVERYTHING.blockIO, leafWeight: 200, weightDevice }
   const cpu = { ...EVERYTHING.cpu, realtimePeriod: 1_000_000, realtimeRuntime: 9000 }
   const network = { classID: 0x100001, priorities: [{ name: 'eth0', priority: 5 }] }
   const rdma = { mlx4_0: { hcaHandles: 2, hcaObjects: 2000 } }
-  assert.equal(limits(compileCgroup({ ...V1, v1 }, '/pod/c1', { ...EVERYTHING, memory, cpu, network, rdma })), [
+  const all = { ...EVERYTHING, memory, cpu, blockIO, network, rdma }
+  assert.equal(limits(compileCgroup({ ...V1, v1 }, '/pod/c1', all)), [
     'cpu.shares 1024',
     'cpu.cfs_period_us 200000',
     'cpu.cfs_quota_us 50000',
@@ -154,18 +164,29 @@ test('every limit finds its v1 file and value', () => {
     'memory.limit_in_bytes 1000',
     'memory.memsw.limit_in_bytes 3000',
     'memory.soft_limit_in_bytes 500',
+    'memory.kmem.tcp.limit_in_bytes 600',
+    'memory.use_hierarchy 1',
     'memory.swappiness 10',
     'memory.oom_control 1',
     'pids.max 10',
-    'blkio.weight 100 (ENOENT)',
-    'blkio.bfq.weight 100 (ENOENT)',
-    'blkio.weight_device 8:0 500 (ENOENT)',
-    'blkio.bfq.weight_device 8:0 500 (ENOENT)',
+    'blkio.weight 100 or blkio.bfq.weight 100',
+    'blkio.leaf_weight 200',
+    'blkio.weight_device 8:0 500 or blkio.bfq.weight_device 8:0 500',
+    'blkio.leaf_weight_device 8:0 300',
     'blkio.throttle.read_bps_device 8:0 1000000',
     'blkio.throttle.write_iops_device 8:16 0',
     'net_cls.classid 1048577',
     'net_prio.ifpriomap eth0 5',
     'rdma.max mlx4_0 hca_handle=2 hca_object=2000',
+  ])
+})
+
+test('a unified value of several lines is written line by line', () => {
+  const unified = { 'io.max': '8:0 rbps=1\n8:16 wbps=2\n', 'memory.high': '' }
+  assert.equal(limits(compileCgroup(V2, '/pod/c1', { unified })), [
+    'io.max 8:0 rbps=1',
+    'io.max 8:16 wbps=2',
+    'memory.high ',
   ])
 })
 
@@ -220,6 +241,13 @@ test('what a host cannot honour is refused with field, value and expectation', (
   refused(V2, { memory: { swappiness: 5 } }, /memory.swappiness": is 5, expected unset on cgroup v2/)
   refused(V2, { cpu: { realtimeRuntime: 5 } }, /cpu.realtimeRuntime/)
   refused(V2, { memory: { disableOOMKiller: true } }, /memory.disableOOMKiller/)
+  refused(V2, { memory: { kernelTCP: 5 } }, /memory.kernelTCP": is 5, expected unset on cgroup v2/)
+  refused(V2, { memory: { useHierarchy: false } }, /memory.useHierarchy": is false, expected true or unset/)
+  const leaf = [{ major: 8, minor: 0, leafWeight: 10 }]
+  refused(V2, { blockIO: { leafWeight: 10 } }, /blockIO.leafWeight": is 10, expected unset on cgroup v2/)
+  refused(V2, { blockIO: { weightDevice: leaf } }, /blockIO.weightDevice.leafWeight": is 10/)
+  refused(V2, { cpu: { realtimePeriod: 5 } }, /cpu.realtimePeriod": is 5, expected unset on cgroup v2/)
+  refused(V2, { network: { priorities: [{ name: 'eth0', priority: 1 }] } }, /network.priorities/)
   refused(V2, { network: { classID: 1 } }, /network.classID/)
   refused(V2, { unified: { '../memory.max': '1' } }, /the name of a cgroup v2 file/)
   refused(
@@ -232,6 +260,7 @@ test('what a host cannot honour is refused with field, value and expectation', (
   refused(V2, { hugepageLimits: [{ pageSize: '../x', limit: 1 }] }, /hugepageLimits.pageSize": is "..\/x"/)
   refused(V2, { rdma: { mlx: { hcaHandles: 1 } } }, /no rdma controller/)
   for (const host of [V1, V2]) {
+    refused(host, { memory: { kernel: 5 } }, /memory.kernel": is 5, expected unset, for Linux no longer limits/)
     refused(host, { cpu: { cpus: '0;1' } }, /cpu.cpus": is "0;1", expected a list such as 0-3,7/)
     refused(host, { cpu: { idle: 2 } }, /cpu.idle": is 2, expected 0 to 1/)
     refused(host, { cpu: { quota: 1000, burst: 2000 } }, /cpu.burst": is 2000, expected at most cpu.quota \(1000\)/)

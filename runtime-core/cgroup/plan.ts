@@ -7,6 +7,8 @@ export interface CgroupWrite {
   readonly value: string
   /** The value is the content of this file, and it is written only when `path` is still empty (v1 cpuset). */
   readonly copyFrom?: string
+  /** Where `path` is not there, this file takes the setting instead, in its own form: BFQ's weight or iocost's. */
+  readonly orElse?: { readonly path: string; readonly value: string }
   /** Names of errnos that are not failures, at most two: `ENOENT` for a file an older kernel lacks. */
   readonly ignore?: readonly string[]
 }

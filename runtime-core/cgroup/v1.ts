@@ -4,7 +4,16 @@ import type { OciBlockIO, OciMemory, OciResources } from '../spec/types.ts'
 import type { CgroupHost } from './detect.ts'
 import { DEFAULT_DEVICE_RULES, type DevicePolicy, deviceLine, reduceDeviceRules } from './devices.ts'
 import { compileDeviceProgram } from './devices-ebpf.ts'
-import { type CpuChange, cpuShares, cpuset, hugetlb, pids, rdma, refuseBurstAboveQuota } from './limits.ts'
+import {
+  type CpuChange,
+  cpuShares,
+  cpuset,
+  hugetlb,
+  pids,
+  rdma,
+  refuseBurstAboveQuota,
+  refuseKernelMemory,
+} from './limits.ts'
 import { mergeResources } from './merge.ts'
 import { directoriesOf } from './path.ts'
 import type { CgroupOptions, CgroupPlan, CgroupWrite } from './plan.ts'
@@ -86,6 +95,7 @@ function write(list: WriteList, current: OciResources, change: OciResources, opt
   bandwidth(list, cpu)
   realtime(list, cpu)
   cpuset(list, change)
+  refuseKernelMemory(change)
   memory(list, current.memory ?? {}, change.memory ?? {}, merged.memory ?? {})
   pids(list, change)
   blockIO(list, change.blockIO ?? {})
@@ -143,6 +153,12 @@ function memory(list: WriteList, current: OciMemory, change: OciMemory, merged: 
   const swapFirst = swap === -1 || (swap !== undefined && swap >= before)
   for (const step of swapFirst ? [setSwap, setLimit] : [setLimit, setSwap]) step()
   bytes(list, 'memory.soft_limit_in_bytes', 'memory.reservation', change.reservation || undefined)
+  bytes(list, 'memory.kmem.tcp.limit_in_bytes', 'memory.kernelTCP', change.kernelTCP || undefined)
+  if (change.useHierarchy !== undefined) {
+    // Linux 5.11 knows no other way, and answers EINVAL to 0.
+    const value = change.useHierarchy ? 1 : 0
+    list.set({ controller: 'memory', file: 'memory.use_hierarchy', value, field: 'memory.useHierarchy' })
+  }
   if (change.swappiness !== undefined) {
     const value = between(change.swappiness, 0, 100, 'memory.swappiness')
     list.set({ controller: 'memory', file: 'memory.swappiness', value, field: 'memory.swappiness' })
@@ -176,15 +192,13 @@ function bytes(
   list.set({ controller: 'memory', file, value, field, ...extra })
 }
 
-/** Weights belong to the I/O scheduler: CFQ's files before Linux 5.0, BFQ's since; where neither is, nothing shares by weight. */
+/** Weights belong to the I/O scheduler: CFQ's files before Linux 5.0, BFQ's since; leaf weights went with CFQ. */
 function blockIO(list: WriteList, io: OciBlockIO): void {
-  const ignore = ['ENOENT']
   const weight = (file: string, field: string, device: string, value: number | undefined): void => {
     if (!value) return
     const text = `${device}${between(value, 10, 1000, field)}`
-    for (const name of [`blkio.${file}`, `blkio.bfq.${file}`]) {
-      list.set({ controller: 'blkio', file: name, value: text, field, ignore })
-    }
+    const orElse = file.startsWith('leaf') ? {} : { orElse: { file: `blkio.bfq.${file}`, value: text } }
+    list.set({ controller: 'blkio', file: `blkio.${file}`, value: text, field, ...orElse })
   }
   weight('weight', 'blockIO.weight', '', io.weight)
   weight('leaf_weight', 'blockIO.leafWeight', '', io.leafWeight)

@@ -5,7 +5,16 @@ import { bytesOrMax, cpuWeight, ioWeight, swapMax } from './convert.ts'
 import type { CgroupHost } from './detect.ts'
 import { DEFAULT_DEVICE_RULES, reduceDeviceRules } from './devices.ts'
 import { compileDeviceProgram } from './devices-ebpf.ts'
-import { type CpuChange, cpuShares, cpuset, hugetlb, pids, rdma, refuseBurstAboveQuota } from './limits.ts'
+import {
+  type CpuChange,
+  cpuShares,
+  cpuset,
+  hugetlb,
+  pids,
+  rdma,
+  refuseBurstAboveQuota,
+  refuseKernelMemory,
+} from './limits.ts'
 import { mergeResources } from './merge.ts'
 import { directoriesOf } from './path.ts'
 import type { CgroupOptions, CgroupPlan, CgroupWrite } from './plan.ts'
@@ -83,6 +92,7 @@ function write(list: WriteList, current: OciResources, change: OciResources, opt
   blockIO(list, change.blockIO ?? {})
   hugetlb(list, change, 'max', options)
   rdma(list, change)
+  refuseKernelMemory(change)
   refuseV1Only(change)
   unified(list, change)
 }
@@ -120,20 +130,19 @@ function memory(list: WriteList, change: OciMemory, merged: OciMemory): void {
   set('memory.swap.max', 'memory.swap', swap, swap === 'max' || swap === '0' ? ['ENOENT'] : undefined)
 }
 
-/** Either file may be missing: BFQ's without that scheduler, io.weight without the iocost controller. */
+/** Weights are BFQ's where that scheduler is, else iocost's, which has none for a single device. */
 function blockIO(list: WriteList, io: OciBlockIO): void {
-  const ignore = ['ENOENT']
-  const base = { controller: 'io', ignore }
   if (io.weight) {
     const weight = between(io.weight, 10, 1000, 'blockIO.weight')
-    list.set({ ...base, file: 'io.bfq.weight', value: weight, field: 'blockIO.weight' })
-    list.set({ ...base, file: 'io.weight', value: ioWeight(weight), field: 'blockIO.weight' })
+    const orElse = { file: 'io.weight', value: ioWeight(weight) }
+    list.set({ controller: 'io', file: 'io.bfq.weight', value: weight, field: 'blockIO.weight', orElse })
   }
-  for (const { major, minor, weight } of io.weightDevice ?? []) {
+  for (const { major, minor, weight, leafWeight } of io.weightDevice ?? []) {
     const field = 'blockIO.weightDevice'
+    if (leafWeight) throw refused(`${field}.leafWeight`, leafWeight, 'unset on cgroup v2')
     if (!weight) continue
     const value = `${major}:${minor} ${between(weight, 10, 1000, field)}`
-    list.set({ ...base, file: 'io.bfq.weight', value, field })
+    list.set({ controller: 'io', file: 'io.bfq.weight', value, field })
   }
   for (const [name, key] of Object.entries(THROTTLES) as [keyof typeof THROTTLES, string][]) {
     const field = `blockIO.${name}`
@@ -157,6 +166,8 @@ function refuseV1Only({ cpu = {}, memory = {}, network = {}, blockIO = {} }: Oci
   if (cpu.realtimeRuntime) throw refused('cpu.realtimeRuntime', cpu.realtimeRuntime, unset)
   if (cpu.realtimePeriod) throw refused('cpu.realtimePeriod', cpu.realtimePeriod, unset)
   if (memory.swappiness !== undefined) throw refused('memory.swappiness', memory.swappiness, unset)
+  if (memory.useHierarchy === false) throw refused('memory.useHierarchy', false, 'true or unset on cgroup v2')
+  if (memory.kernelTCP && memory.kernelTCP > 0) throw refused('memory.kernelTCP', memory.kernelTCP, unset)
   if (memory.disableOOMKiller) throw refused('memory.disableOOMKiller', true, unset)
   if (network.classID) throw refused('network.classID', network.classID, unset)
   if (network.priorities?.length) throw refused('network.priorities', network.priorities, unset)
@@ -169,6 +180,9 @@ function unified(list: WriteList, { unified: files = {} }: OciResources): void {
     const field = `unified.${file}`
     const controller = /^([a-z_]+)\.[A-Za-z0-9_.]+$/.exec(file)?.[1]
     if (controller === undefined) throw refused(field, value, 'the name of a cgroup v2 file, such as memory.high')
-    list.set({ controller, file, value, field })
+    // Files with a line a device take one a write.
+    for (const line of value.split('\n').filter((one, index) => one !== '' || index === 0)) {
+      list.set({ controller, file, value: line, field })
+    }
   }
 }

@@ -11,6 +11,8 @@ export interface Setting {
   /** As the user knows it: `cpu.shares`. */
   readonly field: string
   readonly ignore?: readonly string[]
+  /** The file of the same controller that takes it where `file` is not there. */
+  readonly orElse?: { readonly file: string; readonly value: string | number }
 }
 
 /** Gathers the writes of one container, and refuses those whose controller is not there. */
@@ -30,12 +32,17 @@ export class WriteList {
     return this.#directoryOf(controller) !== undefined
   }
 
-  set({ controller, file, value, field, ignore }: Setting): void {
+  set({ controller, file, value, field, ignore, orElse }: Setting): void {
     const directory = this.#directoryOf(controller)
     if (directory === undefined) throw refused(field, value, `unset, for this host has no ${controller} controller`)
     this.used.add(controller)
-    const text = typeof value === 'number' ? decimal(value, field) : value
-    this.writes.push({ path: `${directory}/${file}`, value: text, ...(ignore === undefined ? {} : { ignore }) })
+    const text = (one: string | number): string => (typeof one === 'number' ? decimal(one, field) : one)
+    this.writes.push({
+      path: `${directory}/${file}`,
+      value: text(value),
+      ...(orElse === undefined ? {} : { orElse: { path: `${directory}/${orElse.file}`, value: text(orElse.value) } }),
+      ...(ignore === undefined ? {} : { ignore }),
+    })
   }
 }
 

@@ -51,15 +51,28 @@ static int write_whole(int fd, const uint8_t *bytes, size_t length)
 	return (size_t)n == length ? 0 : -EIO;
 }
 
-int op_write_file(struct interpreter *in, const struct op *op)
+static int write_at(int dir, const char *path, const uint8_t *bytes, size_t length)
 {
-	int fd = openat(slot_get(in, op, 0), op_str(op, 1), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return -errno;
-	int r = write_whole(fd, op_data(op, 2), op->w[3]);
+	int r = write_whole(fd, bytes, length);
 	close(fd);
 	return r;
+}
+
+int op_write_file(struct interpreter *in, const struct op *op)
+{
+	return write_at(slot_get(in, op, 0), op_str(op, 1), op_data(op, 2), op->w[3]);
+}
+
+int op_write_first(struct interpreter *in, const struct op *op)
+{
+	int r = write_at(AT_FDCWD, op_str(op, 0), op_data(op, 1), op->w[2]);
+
+	(void)in;
+	return r == -ENOENT ? write_at(AT_FDCWD, op_str(op, 3), op_data(op, 4), op->w[5]) : r;
 }
 
 static ssize_t read_small(const char *path, uint8_t *text, size_t size)

@@ -94,8 +94,9 @@ enum op_code {
 	OP_SCHED_SETAFFINITY = 106,
 	OP_IOPRIO_SET = 107,
 	OP_SET_MEMPOLICY = 108,
+	OP_WRITE_FIRST = 110,
 	OP_PERSONALITY = 109,
-	OP_LIMIT = 110
+	OP_LIMIT = 111
 };
 
 /* Operand kinds by code: s string, S string or none, u number, f slot, F slot or none, d data, v strings. */
@@ -167,6 +168,7 @@ enum op_code {
 	[OP_SCHED_SETAFFINITY] = "d", \
 	[OP_IOPRIO_SET] = "u", \
 	[OP_SET_MEMPOLICY] = "ud", \
+	[OP_WRITE_FIRST] = "sdsd", \
 	[OP_PERSONALITY] = "u", \
 
 #endif

@@ -32,6 +32,13 @@ test('a program that may not be executed, and one of another architecture, get a
   assert.is(told(CHDIR, 'ENOENT').hint, undefined)
 })
 
+test('a refused cgroup limit comes with what its errno means', () => {
+  const [write] = forPurpose('set cgroup limit', [
+    op('write_first', '/cg/a/blkio.weight', '5', '/cg/a/blkio.bfq.weight', '5'),
+  ])
+  assert.match(told(write === undefined ? [] : [write], 'ENOENT').hint ?? '', /BFQ/)
+})
+
 test('a process that the kernel refuses to make is not blamed on an operation', () => {
   const plan: Plan = { cloneFlags: 0x200000000n, prepare: [], parent: [], child: CHDIR }
   const failed = { index: FAILED_CLONE, errno: errnoNumber('EBUSY') }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { cgroupWriteHint } from '../cgroup/hint.ts'
 import { type ErrorCode, GantryError } from '../errors.ts'
 import { FAILED_CLONE, FAILED_IO } from '../keeper/protocol.ts'
 import { errnoName } from '../kernel/errno.ts'
+import { CGROUP_LIMIT } from './compile/cgroup.ts'
 import { printOp } from './explain.ts'
 import type { Op, OpName, Plan } from './ops.ts'
 
@@ -79,6 +81,10 @@ function hintFor(operation: Op, errno: string): string | undefined {
     const path = operation.args.find((argument) => typeof argument === 'string' && argument.startsWith('/')) ?? ''
     const [, module] = SECURITY_MODULES.find(([part]) => String(path).includes(part)) ?? []
     if (module !== undefined) return `${module} is not enabled on this host`
+  }
+  if (operation.purpose === CGROUP_LIMIT) {
+    const path = operation.args.findLast((argument) => typeof argument === 'string' && argument.startsWith('/'))
+    return cgroupWriteHint(String(path), errno)
   }
   return HINTS[operation.name]?.[errno]
 }

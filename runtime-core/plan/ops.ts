@@ -377,6 +377,11 @@ export const OPS = {
     operands: [num('mode', 'hex'), data('nodes')],
     about: 'where memory comes from, kept through the exec; after the cgroup is joined, whose cpuset limits the nodes',
   },
+  write_first: {
+    code: 110,
+    operands: [str('path'), data('text'), str('else_path'), data('else_text')],
+    about: 'one write to the first of two files that is there: a weight of the I/O scheduler in use',
+  },
   personality: { code: 109, operands: [num('persona', 'hex')], about: 'execution domain: what uname says' },
 } as const satisfies Record<string, OpSpec>
 

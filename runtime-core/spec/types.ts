@@ -188,7 +188,7 @@ export interface OciMemory {
   readonly reservation?: number
   /** Memory plus swap. */
   readonly swap?: number
-  /** v1 only, and no longer in Linux 5.16. */
+  /** No longer in Linux 5.16. */
   readonly kernel?: number
   readonly kernelTCP?: number
   readonly swappiness?: number

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { writeFile } from 'node:fs/promises'
 import type { UpdateContainerResourcesRequest } from '../../cri-proto/index.ts'
 import { compileUpdate, mergeResources } from '../../runtime-core/cgroup/manager.ts'
 import type { CgroupWrite } from '../../runtime-core/cgroup/plan.ts'
-import { errnoOf, GantryError } from '../../runtime-core/errors.ts'
+import { writeCgroupFile } from '../../runtime-core/cgroup/write-file.ts'
+import { GantryError } from '../../runtime-core/errors.ts'
 import type { OciResources } from '../../runtime-core/spec/types.ts'
 import type { RuntimeNode } from '../node/node.ts'
 import { updateContainer } from '../node/update.ts'
@@ -60,7 +60,7 @@ async function apply(
   const done: CgroupWrite[] = []
   try {
     for (const write of compileUpdate(node.cgroupHost, path, before, limits)) {
-      await writeLimit(write)
+      await writeCgroupFile(write)
       done.push(write)
     }
   } catch (error) {
@@ -73,25 +73,8 @@ async function apply(
 
 async function restore(writes: readonly CgroupWrite[], error: unknown): Promise<void> {
   for (const write of writes) {
-    await writeLimit(write).catch((failure: unknown) => {
+    await writeCgroupFile(write).catch((failure: unknown) => {
       throw new GantryError('internal', { action: 'undo update of resources', cause: error, cleanup: [failure] })
     })
-  }
-}
-
-async function writeLimit({ path, value, ignore = [] }: CgroupWrite): Promise<void> {
-  try {
-    await writeFile(path, value, { flag: 'r+' })
-  } catch (cause) {
-    const errno = errnoOf(cause)
-    if (errno !== undefined && ignore.includes(errno)) return
-    throw new GantryError(
-      errno === 'EINVAL' || errno === 'ERANGE' || errno === 'EBUSY' ? 'invalid_argument' : 'internal',
-      {
-        action: `write ${JSON.stringify(value)} to`,
-        subject: path,
-        cause,
-      },
-    )
   }
 }

@@ -173,7 +173,11 @@ static void nodes(void)
 	ok(S_ISFIFO(st.st_mode) && (st.st_mode & 0777) == 0666, "with its mode, whatever the umask is");
 	need(stat("root/pipes", &st) == 0);
 	is(st.st_mode & 0777, 0755, "and its directory can be entered by everybody");
-	is(run(op_mknod_in, 16, "/pipes/one", S_IFIFO | 0666, 0, 0, 0), -EEXIST, "an existing one is said to exist");
+	is(run(op_mknod_in, 16, "/pipes/one", S_IFIFO | 0600, 0, 7, 0), 0, "an existing one of its kind stays");
+	need(stat("root/pipes/one", &st) == 0);
+	ok((st.st_mode & 0777) == 0666 && st.st_uid == geteuid(), "as it is");
+	is(run(op_mknod_in, 16, "/etc/passwd", S_IFIFO | 0666, 0, 0, 0), -EEXIST, "an existing one of another kind is an error");
+	is(run(op_mknod_in, 16, "/secret", S_IFIFO | 0666, 0, 0, 0), -EEXIST, "so is a symlink");
 	is(run(op_mknod_in, 16, "/escape/fifo", S_IFIFO | 0666, 0, 0, 0), 0, "through a symlink it is made inside");
 	is(access("outside/fifo", F_OK), -1, "and not outside");
 	is(run(op_mknod_in, 16, "/pipes/..", S_IFIFO | 0666, 0, 0, 0), -EINVAL, "a path that ends with dots is refused");

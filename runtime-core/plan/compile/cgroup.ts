@@ -4,6 +4,9 @@ import { errnoNumber } from '../../kernel/errno.ts'
 import { forPurpose, type Op, op, SLOTS, tolerating } from '../ops.ts'
 import { CLONE, OPEN } from './slots.ts'
 
+/** What a refused write to a cgroup's file was for. */
+export const CGROUP_LIMIT = 'set cgroup limit'
+
 export interface CgroupOps {
   /** CLONE_INTO_CGROUP where the host has the unified hierarchy. */
   readonly cloneFlags: bigint
@@ -60,10 +63,12 @@ export function compileLateCgroupJoin(plan: CgroupPlan): CgroupOps {
 }
 
 function compileWrite(write: CgroupWrite): Op[] {
-  const operation =
-    write.copyFrom === undefined
-      ? op('write_file', undefined, write.path, write.value)
-      : op('copy_file', write.copyFrom, write.path)
   const ignored = (write.ignore ?? []).map(errnoNumber)
-  return forPurpose('set cgroup limit', [tolerating(operation, ...ignored)])
+  return forPurpose(CGROUP_LIMIT, [tolerating(operationOf(write), ...ignored)])
+}
+
+function operationOf({ path, value, copyFrom, orElse }: CgroupWrite): Op {
+  if (copyFrom !== undefined) return op('copy_file', copyFrom, path)
+  if (orElse !== undefined) return op('write_first', path, value, orElse.path, orElse.value)
+  return op('write_file', undefined, path, value)
 }
