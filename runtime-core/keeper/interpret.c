@@ -32,7 +32,7 @@ static const op_function functions[OP_LIMIT] = {
 	ROW(OP_REQUIRE_PROCFS, require_procfs), ROW(OP_REFUSE_PROCFS, refuse_procfs), ROW(OP_REMOUNT_IN, remount_in),
 	ROW(OP_SCHED_SETATTR, sched_setattr), ROW(OP_SCHED_SETAFFINITY, sched_setaffinity), ROW(OP_IOPRIO_SET, ioprio_set),
 	ROW(OP_SET_MEMPOLICY, set_mempolicy), ROW(OP_PERSONALITY, personality),
-	ROW(OP_WRITE_FIRST, write_first),
+	ROW(OP_WRITE_FIRST, write_first), ROW(OP_REFUSE_SAME, refuse_same),
 };
 
 static uint64_t now_ns(void)

@@ -54,7 +54,7 @@ DECLARE_OP(idmap_mount); DECLARE_OP(chroot);
 DECLARE_OP(relay_tcp);
 DECLARE_OP(make_user_namespace); DECLARE_OP(open_plain_in); DECLARE_OP(require_procfs); DECLARE_OP(refuse_procfs);
 DECLARE_OP(remount_in); DECLARE_OP(sched_setattr); DECLARE_OP(sched_setaffinity); DECLARE_OP(ioprio_set);
-DECLARE_OP(set_mempolicy); DECLARE_OP(personality); DECLARE_OP(write_first);
+DECLARE_OP(set_mempolicy); DECLARE_OP(personality); DECLARE_OP(write_first); DECLARE_OP(refuse_same);
 
 /* Paths below a root that an image or a pod controls; all by openat2(RESOLVE_IN_ROOT). Return an fd or -errno. */
 int root_open(int root, const char *path, uint64_t flags);

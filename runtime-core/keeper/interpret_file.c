@@ -174,6 +174,15 @@ int op_require_directory(struct interpreter *in, const struct op *op)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
+int op_refuse_same(struct interpreter *in, const struct op *op)
+{
+	struct stat one, other;
+
+	if (fstat(slot_get(in, op, 0), &one) < 0 || stat(op_str(op, 1), &other) < 0)
+		return -errno;
+	return one.st_dev == other.st_dev && one.st_ino == other.st_ino ? -EPERM : 0;
+}
+
 int op_chown_slot(struct interpreter *in, const struct op *op)
 {
 	return result(fchown(slot_get(in, op, 0), (uid_t)op->w[1], (gid_t)op->w[2]));

@@ -134,6 +134,35 @@ test('a bind has the propagation it was asked for; a new file system has nobody 
   }
 })
 
+test('the root has the propagation of rootfsPropagation', async () => {
+  for (const [rootfsPropagation, shown] of Object.entries(PROPAGATIONS)) {
+    const { log } = await room.run(pod, 'grep " / / " /proc/self/mountinfo', { linux: { rootfsPropagation } })
+    const [, fields = 'nothing'] = / \/ \/ \S+ (.*?) ?- /.exec(log) ?? []
+    // A new overlay has nobody to be the slave of.
+    assert.match(fields, rootfsPropagation.endsWith('slave') ? /^$/ : shown, rootfsPropagation)
+  }
+})
+
+test('a read-only root is one, and paths are read-only or masked as they are listed', async () => {
+  const script = `touch /etc/x || echo root-kept
+    touch /tmp/x && echo written
+    cat /etc/passwd; ls /etc/passwd; ls -A /bin | wc -l; echo 1 > /proc/sys/kernel/sysrq || echo proc-kept`
+  const { log } = await room.run(pod, script, {
+    root: { path: 'rootfs', readonly: true },
+    mounts: [{ destination: '/tmp', type: 'tmpfs', source: 'tmpfs' }],
+    linux: {
+      namespaces: [{ type: 'mount' }, { type: 'pid' }],
+      maskedPaths: ['/etc/passwd', '/root', '/none'],
+      readonlyPaths: ['/proc/sys', '/none'],
+    },
+  })
+  assert.match(log, /root-kept/)
+  assert.match(log, /written/)
+  assert.match(log, /F \/etc\/passwd/)
+  assert.not.match(log, /root:x/)
+  assert.match(log, /proc-kept/)
+})
+
 test('what nobody knows is data for the file system, whose refusal names the mount', async () => {
   const { superOptions } = await mountedOn('/t', tmpfs('size=64k', 'mode=700', 'nr_inodes=7'))
   for (const option of ['size=64k', 'mode=700', 'nr_inodes=7']) assert.ok(superOptions.includes(option), option)

@@ -94,9 +94,10 @@ enum op_code {
 	OP_SCHED_SETAFFINITY = 106,
 	OP_IOPRIO_SET = 107,
 	OP_SET_MEMPOLICY = 108,
+	OP_REFUSE_SAME = 111,
 	OP_WRITE_FIRST = 110,
 	OP_PERSONALITY = 109,
-	OP_LIMIT = 111
+	OP_LIMIT = 112
 };
 
 /* Operand kinds by code: s string, S string or none, u number, f slot, F slot or none, d data, v strings. */
@@ -168,6 +169,7 @@ enum op_code {
 	[OP_SCHED_SETAFFINITY] = "d", \
 	[OP_IOPRIO_SET] = "u", \
 	[OP_SET_MEMPOLICY] = "ud", \
+	[OP_REFUSE_SAME] = "fs", \
 	[OP_WRITE_FIRST] = "sdsd", \
 	[OP_PERSONALITY] = "u", \
 

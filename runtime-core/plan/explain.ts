@@ -75,6 +75,7 @@ const FLAGS: Readonly<Record<string, readonly (readonly [bigint, string])[]>> = 
     [0o1n, 'wronly'],
     [0o2n, 'rdwr'],
     [0o100n, 'creat'],
+    [0o4000n, 'nonblock'],
     [0o200000n, 'directory'],
     [0o400000n, 'nofollow'],
     [0o2000000n, 'cloexec'],

@@ -103,6 +103,7 @@ const HINTS: Readonly<Partial<Record<OpName, Readonly<Record<string, string>>>>>
     ENOEXEC: 'the file is no program of this machine’s architecture',
   },
   setns: { EINVAL: 'the path is no namespace, or one of another type' },
+  refuse_same: { EPERM: 'it is the host’s own, which a container must not change' },
   refuse_procfs: { EPERM: 'a link of the image leads the mount into /proc, of which no part may be covered' },
   require_procfs: { EPERM: 'only a whole procfs may be bound onto /proc' },
   open_plain_in: { ELOOP: 'the path is, or passes through, a symbolic link of the image' },

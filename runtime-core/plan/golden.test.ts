@@ -240,6 +240,29 @@ const PLANS: Readonly<Record<string, () => Plan>> = {
         ],
       }),
     ),
+  'joined namespaces with offsets and sysctls': () =>
+    compileContainer(
+      bundle({
+        hostname: 'c1',
+        mounts: [],
+        linux: {
+          namespaces: [
+            { type: 'mount', path: '/run/ns/mnt' },
+            { type: 'uts', path: '/run/ns/uts' },
+            { type: 'network', path: '/run/ns/net' },
+            { type: 'ipc' },
+            { type: 'cgroup' },
+            { type: 'time' },
+            { type: 'pid', path: '/run/ns/pid' },
+            { type: 'user', path: '/run/ns/user' },
+          ],
+          uidMappings: MAPPED,
+          gidMappings: MAPPED,
+          timeOffsets: { monotonic: { secs: 5 }, boottime: { secs: -7, nanosecs: 9 } },
+          sysctl: { 'net.ipv4.ip_forward': '1', 'user.max_user_namespaces': '5', 'kernel.shmmni': '7' },
+        },
+      }),
+    ),
   'port forward': () => compilePortForward(8080, true),
   'pod init': () => compilePodInit(true),
   exec: () => compileExec(execInput()),

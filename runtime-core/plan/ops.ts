@@ -377,6 +377,11 @@ export const OPS = {
     operands: [num('mode', 'hex'), data('nodes')],
     about: 'where memory comes from, kept through the exec; after the cgroup is joined, whose cpuset limits the nodes',
   },
+  refuse_same: {
+    code: 111,
+    operands: [slot('fd'), str('path')],
+    about: 'fail with EPERM where both are one file: a namespace to be joined and changed that is the host’s own',
+  },
   write_first: {
     code: 110,
     operands: [str('path'), data('text'), str('else_path'), data('else_text')],

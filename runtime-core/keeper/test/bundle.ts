@@ -14,6 +14,8 @@ export interface ContainerChange {
   readonly mounts?: readonly OciMount[]
   readonly linux?: Partial<OciLinux>
   readonly root?: OciSpec['root']
+  /** Further fields of the top. */
+  readonly spec?: Partial<OciSpec>
   readonly request?: Partial<StartRequest>
   /** Directory with the image, in place of the busybox one. */
   readonly image?: string
@@ -56,5 +58,6 @@ export function makeSpec(pod: Pod, args: readonly string[], change: ContainerCha
       ],
       ...change.linux,
     },
+    ...change.spec,
   }
 }

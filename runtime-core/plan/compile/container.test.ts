@@ -37,12 +37,24 @@ refused(
   /read linux\.namespaces: .* mount namespace/,
   'unimplemented',
 )
-refused(
-  'a container in another one’s mount namespace',
-  { linux: { namespaces: [{ type: 'mount', path: '/proc/1/ns/mnt' }] } },
-  /mount namespace/,
-  'unimplemented',
-)
+for (const [name, reason] of [
+  ['vm.swappiness', 'the whole host’s'],
+  ['kernel.panic', 'the whole host’s'],
+  ['kernel.hostname', 'it is what the field "hostname" sets'],
+  ['kernel.sem', 'no ipc namespace'],
+  ['fs.mqueue.msg_max', 'no ipc namespace'],
+  ['net.ipv4.ip_forward', 'no network namespace'],
+  ['net/ipv4/conf/eth0.1/forwarding', 'no network namespace'],
+  ['kernel.domainname', 'no uts namespace'],
+  ['user.max_user_namespaces', 'no user namespace'],
+] as const) {
+  refused(
+    `the sysctl ${name} in a container without its namespace`,
+    { linux: { namespaces: [{ type: 'mount' }], sysctl: { [name]: '1' } } },
+    new RegExp(`read sysctl "${name}": it is .*${reason}|read sysctl "${name}": ${reason}`),
+    'invalid_argument',
+  )
+}
 refused(
   'a namespace type that appears twice',
   { linux: { namespaces: [...(LINUX.namespaces ?? []), { type: 'pid' }] } },

@@ -12,7 +12,7 @@ import { compileNamespaces } from './namespaces.ts'
 import { compileProcess, compileProcSettings, compileStdio, compileTerminal } from './process.ts'
 import { compileRootfs } from './rootfs.ts'
 import { CLONE, MNT_DETACH, MS, PLAN_SLOTS } from './slots.ts'
-import { compileSysctls } from './sysctl.ts'
+import { compileContainerSysctls } from './sysctl.ts'
 import { hostId, type UserNamespace, userNamespaceOf } from './user-namespace.ts'
 
 /**
@@ -27,11 +27,11 @@ export function compileContainer(input: ContainerInput): Plan {
   if (process === undefined)
     throw new GantryError('invalid_argument', { action: 'read process', reason: 'it is missing' })
   requireMountNamespace(linux)
-  const namespaces = compileNamespaces(linux.namespaces ?? [], input.podNamespaces)
+  const namespaces = compileNamespaces(spec, input.podNamespaces)
+  const sysctls = compileContainerSysctls(linux)
   const cgroup = compileCgroupOps(input.cgroup)
   const user = userNamespaceOf(linux, input.podNamespaces)
   const mounts = compileMounts(spec.mounts ?? [], input, user)
-  const ownUts = (linux.namespaces ?? []).some(({ type, path }) => type === 'uts' && path === undefined)
   return {
     cloneFlags: namespaces.cloneFlags | cgroup.cloneFlags,
     prepare: [...cgroup.prepare, ...mounts.prepare, ...namespaces.prepare],
@@ -41,10 +41,10 @@ export function compileContainer(input: ContainerInput): Plan {
       ...compileProcSettings(process, linux, host),
       ...namespaces.child,
       ...namespaces.late,
-      ...(ownUts && spec.hostname !== undefined ? [op('set_hostname', spec.hostname)] : []),
-      ...(ownUts && spec.domainname !== undefined ? [op('set_domainname', spec.domainname)] : []),
-      ...compileSysctls(linux.sysctl ?? {}),
+      ...compileNames(input),
+      ...sysctls.early,
       ...(user?.open ?? []),
+      ...namespaces.mount,
       ...mounts.early,
       op('mount', undefined, '/', undefined, MS.rec | basePropagation(spec), undefined),
       ...compileRootfs(input.rootfs, input.mountPoint, host.overlayLowerdirPlus, user),
@@ -52,6 +52,7 @@ export function compileContainer(input: ContainerInput): Plan {
       ...compileDevices(linux.devices ?? [], hasOwnDev(spec.mounts ?? []), user),
       ...makeWorkingDirectory(process, user),
       ...compileMasks(spec, input.mountPoint),
+      ...sysctls.hold,
       ...enterRoot(),
       // A session of its own, also without a terminal: else its process group is the keeper's, and `kill 0` reaches the pod.
       ...(process.terminal === true
@@ -59,6 +60,7 @@ export function compileContainer(input: ContainerInput): Plan {
         : [...compileStdio(input.stdio, process, user), op('setsid')]),
       ...finishRoot(spec),
       ...(user === undefined ? [] : enterUserNamespace(user)),
+      ...sysctls.late,
       ...compileProcess(process, input.seccomp, host),
     ],
   }
@@ -66,11 +68,21 @@ export function compileContainer(input: ContainerInput): Plan {
 
 /** The plan changes mounts everywhere: in the host's namespace they would be the host's. */
 function requireMountNamespace({ namespaces = [] }: OciLinux): void {
-  if (namespaces.some(({ type, path }) => type === 'mount' && path === undefined)) return
+  if (namespaces.some(({ type }) => type === 'mount')) return
   throw new GantryError('unimplemented', {
     action: 'read linux.namespaces',
-    reason: 'a container needs a mount namespace of its own',
+    reason: 'a container needs a mount namespace that is not the host’s',
   })
+}
+
+/** `hostname` and `domainname`: in the container's UTS namespace, unless that is the pod's, which has its name. */
+function compileNames({ spec, podNamespaces }: ContainerInput): Op[] {
+  const uts = spec.linux?.namespaces?.find(({ type }) => type === 'uts')
+  if (uts === undefined || (uts.path !== undefined && podNamespaces.has(uts.path))) return []
+  return [
+    ...(spec.hostname ? [op('set_hostname', spec.hostname)] : []),
+    ...(spec.domainname ? [op('set_domainname', spec.domainname)] : []),
+  ]
 }
 
 /** The host's mounts must not be touched by what follows: slave, unless the bundle asks for private. */

@@ -50,10 +50,15 @@ export function compileExec(input: ExecInput): Plan {
       // /dev/null and the pipes are put in place on the host: the container may have replaced its own /dev/null.
       ...(process.terminal === true ? [] : [...compileStdio(input.stdio, process, input.user), op('setsid')]),
       ...forPurpose('join the container', [
-        op('setns', SLOTS.target, JOINED | (input.user === undefined ? 0n : CLONE.user)),
+        op('setns', SLOTS.target, JOINED | (input.user === undefined ? 0n : CLONE.user) | ownTime(input)),
       ]),
       ...(process.terminal === true ? compileTerminal(process, undefined, false) : []),
       ...compileProcess(process, input.seccomp, input.host),
     ],
   }
+}
+
+/** Asked for only where there is one: kernels can be built without. */
+function ownTime({ linux }: ExecInput): bigint {
+  return linux?.namespaces?.some(({ type }) => type === 'time') === true ? CLONE.time : 0n
 }

@@ -25,7 +25,7 @@ export interface Stdio {
 }
 
 /** What of `linux` is a matter of each process, also of an exec's. */
-export type ProcessLinux = Pick<OciLinux, 'personality' | 'memoryPolicy'>
+export type ProcessLinux = Pick<OciLinux, 'personality' | 'memoryPolicy' | 'namespaces'>
 
 /**
  * Settings of the kernel for this process that need the host's /proc or privileges: after the cgroup is joined, before

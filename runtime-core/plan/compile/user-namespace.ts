@@ -32,7 +32,8 @@ export function userNamespaceOf(linux: OciLinux, held: ReadonlyMap<string, SentS
   const slot = held.get(namespace.path)
   return {
     slot: slot ?? PLAN_SLOTS.userNamespace,
-    open: slot === undefined ? [op('open', PLAN_SLOTS.userNamespace, namespace.path, OPEN.rdonly, 0)] : [],
+    open:
+      slot === undefined ? [op('open', PLAN_SLOTS.userNamespace, namespace.path, OPEN.rdonly | OPEN.nonblock, 0)] : [],
     uids: uidMappings,
     gids: gidMappings,
   }
