@@ -9,6 +9,9 @@ export interface GantryConfig {
   readonly cniConfDir: string
   readonly cniBinDir: string
   readonly registryConfigDir: string
+  readonly cdiSpecDirs: string
+  readonly ignoreBlockioNotEnabledErrors: boolean
+  readonly ignoreRdtNotEnabledErrors: boolean
   readonly streamingListen: string
   /** Both "" for plain HTTP. */
   readonly streamingTlsCert: string
@@ -47,6 +50,21 @@ export const OPTIONS: { readonly [K in Key]: Option<K> } = {
     /^\//,
     'an absolute path',
     'hosts.toml files of registries',
+  ),
+  cdiSpecDirs: text(
+    'cdi-spec-dirs',
+    '/etc/cdi:/var/run/cdi',
+    /^\/[^:]*(:\/[^:]*)*$/,
+    'absolute paths, separated by ":"',
+    'CDI devices; a later directory wins',
+  ),
+  ignoreBlockioNotEnabledErrors: yesOrNo(
+    'ignore-blockio-not-enabled-errors',
+    'run containers that ask for a blockio class without it, rather than refuse them',
+  ),
+  ignoreRdtNotEnabledErrors: yesOrNo(
+    'ignore-rdt-not-enabled-errors',
+    'run containers that ask for an RDT class without it, rather than refuse them',
   ),
   streamingListen: text(
     'streaming-listen',
@@ -159,6 +177,16 @@ function oneOf<const T extends string>(name: string, standard: NoInfer<T>, allow
     return found
   }
   return { name, flag: true, standard, parse, about }
+}
+
+/** Off unless it is asked for. */
+function yesOrNo(name: string, about: string) {
+  const parse = (value: unknown): boolean => {
+    if (value === true || value === 'true') return true
+    if (value === false || value === 'false') return false
+    throw refuse(name, value, 'true or false')
+  }
+  return { name, flag: true, standard: false, parse, about }
 }
 
 function whole(name: string, standard: number, min: number, max: number, about: string) {

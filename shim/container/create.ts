@@ -5,6 +5,7 @@ import { ContainerConfig, type CreateContainerRequest } from '../../cri-proto/in
 import { GantryError } from '../../runtime-core/errors.ts'
 import type { Pod } from '../../runtime-core/pod.ts'
 import type { OciSpec } from '../../runtime-core/spec/types.ts'
+import { withCdiDevices } from '../cdi/inject.ts'
 import type { ResolvedImage } from '../image/index.ts'
 import type { RuntimeNode } from '../node/node.ts'
 import { updateContainer } from '../node/update.ts'
@@ -23,6 +24,7 @@ import {
   podNamespaces,
   type UserMappings,
 } from '../translate/namespaces.ts'
+import { checkResourceClasses } from '../translate/resource-classes.ts'
 import { seccompChoice } from '../translate/seccomp-choice.ts'
 import { stopSignal } from '../translate/stop-signal.ts'
 import { type ResolvedUser, requestedUser, resolveUser } from '../translate/user.ts'
@@ -86,6 +88,14 @@ async function create(
 ): Promise<string> {
   const pod = readyPod(sandbox)
   checkMounts(config.mounts, node.host.recursiveReadOnly)
+  checkResourceClasses(
+    {
+      containerName: config.metadata?.name ?? '',
+      containerAnnotations: config.annotations,
+      podAnnotations: sandbox.record.config.annotations,
+    },
+    { blockio: node.config.ignoreBlockioNotEnabledErrors, rdt: node.config.ignoreRdtNotEnabledErrors },
+  )
   const image = node.images.resolve(config.image?.image ?? '')
   const imageConfig = imageConfigOf(image)
   const { logDirectory } = sandbox.record.config
@@ -166,7 +176,7 @@ async function buildSpec({ node, sandbox, pod, record, image, imageConfig, volum
     choice.kind === 'file' ? readSeccompFile(choice.path) : undefined,
     resolveContainerUser(node, config, image, imageConfig),
   ])
-  return containerSpec({
+  const spec = containerSpec({
     containerId: id,
     sandboxId: record.sandboxId,
     sandbox: sandboxConfig,
@@ -184,6 +194,10 @@ async function buildSpec({ node, sandbox, pod, record, image, imageConfig, volum
     ...(seccompText === undefined ? {} : { seccompText }),
     cgroupDriver: node.config.cgroupDriver,
     host: node.host,
+  })
+  return withCdiDevices(spec, config, {
+    directories: node.config.cdiSpecDirs.split(':'),
+    ignoreRdt: node.config.ignoreRdtNotEnabledErrors,
   })
 }
 

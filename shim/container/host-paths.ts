@@ -75,7 +75,8 @@ async function describeEntry(hostPath: string, path: string, permissions: string
   }
 }
 
-function describeDevice(path: string, stats: BigIntStats, permissions: string): ResolvedDevice | undefined {
+/** A device of the host as a container may get it; undefined for anything else. */
+export function describeDevice(path: string, stats: BigIntStats, permissions: string): ResolvedDevice | undefined {
   if (!stats.isCharacterDevice() && !stats.isBlockDevice()) return undefined
   const { rdev } = stats
   return {
@@ -104,7 +105,7 @@ export async function readSeccompFile(path: string): Promise<string> {
 }
 
 /** Bounds an operation on a path of the host that may be on a file server; the error says which path hung. */
-async function withinTime<T>(work: Promise<T>, path: string, field: string): Promise<T> {
+export async function withinTime<T>(work: Promise<T>, path: string, field: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
