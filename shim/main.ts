@@ -46,6 +46,7 @@ import { recover } from './store/recover.ts'
 import { StreamingServer } from './streaming/server.ts'
 import { REMOTE_LIMITS } from './streaming/spdy-remote.ts'
 import { containerCapabilities } from './translate/capabilities.ts'
+import { containerRlimits } from './translate/rlimits.ts'
 import { defaultSeccomp } from './translate/seccomp-default.ts'
 import { VERSION } from './version.ts'
 
@@ -187,6 +188,7 @@ async function assembleNode(
     images,
     host: host.cri,
     hostname: hostname(),
+    rlimits: containerRlimits(config.defaultRlimits, host.rlimitCeilings),
     mountPointLayer: await makeMountPointLayer(config.root),
     cgroupHost: host.cgroup,
     compileCgroup: compile,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GantryError } from '../../runtime-core/errors.ts'
+import { RLIMITS_FORM } from '../translate/rlimits.ts'
 
 /** The daemon's configuration, checked and complete. */
 export interface GantryConfig {
@@ -10,6 +11,8 @@ export interface GantryConfig {
   readonly cniBinDir: string
   readonly registryConfigDir: string
   readonly cdiSpecDirs: string
+  /** Over the standard ones: translate/rlimits.ts. */
+  readonly defaultRlimits: string
   readonly ignoreBlockioNotEnabledErrors: boolean
   readonly ignoreRdtNotEnabledErrors: boolean
   readonly streamingListen: string
@@ -57,6 +60,13 @@ export const OPTIONS: { readonly [K in Key]: Option<K> } = {
     /^\/[^:]*(:\/[^:]*)*$/,
     'absolute paths, separated by ":"',
     'CDI devices; a later directory wins',
+  ),
+  defaultRlimits: text(
+    'default-rlimits',
+    '',
+    RLIMITS_FORM,
+    'NAME=SOFT:HARD or NAME=BOTH, such as NOFILE=1024:524288, separated by ","',
+    'resource limits of containers, over the standard ones; never those of the daemon',
   ),
   ignoreBlockioNotEnabledErrors: yesOrNo(
     'ignore-blockio-not-enabled-errors',

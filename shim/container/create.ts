@@ -192,6 +192,7 @@ async function buildSpec({ node, sandbox, pod, record, image, imageConfig, volum
     imageVolumes: volumes,
     devices,
     ...(seccompText === undefined ? {} : { seccompText }),
+    rlimits: node.rlimits,
     cgroupDriver: node.config.cgroupDriver,
     host: node.host,
   })

@@ -7,6 +7,7 @@ import type { HostFacts as CoreFacts } from '../../runtime-core/plan/compile/inp
 import type { OciDevice } from '../../runtime-core/spec/types.ts'
 import { resolveDevices } from '../container/host-paths.ts'
 import type { HostFacts } from '../translate/host-facts.ts'
+import { type RlimitCeilings, rlimitCeilings } from '../translate/rlimits.ts'
 import { readAppArmor } from './apparmor.ts'
 
 /** Everything the daemon has to know of the machine, read once at start. */
@@ -15,6 +16,8 @@ export interface HostReading {
   readonly cri: HostFacts
   readonly cgroup: CgroupHost
   readonly bootId: string
+  /** What containers may get at most. */
+  readonly rlimitCeilings: RlimitCeilings
   /** Text of /proc/cpuinfo. */
   readonly cpuinfo: string
 }
@@ -22,12 +25,17 @@ export interface HostReading {
 /** Not for containers, privileged or not: other instances' terminals, and what every container gets its own of. */
 const LEFT_OUT = /^\/dev\/(pts|shm|fd|mqueue|\.lxc|\.lxd-mounts|\.udev)(\/|$)|^\/dev\/console$/
 
+/** capabilities(7): number 24. */
+const CAP_SYS_RESOURCE = 1n << 24n
+
 /** @throws GantryError `failed_precondition` where the machine lacks what every container needs. */
 export async function readHost(): Promise<HostReading> {
-  const [cgroup, lastCap, status, bootId, cpuinfo, devices, lsm] = await Promise.all([
+  const [cgroup, lastCap, status, limits, nrOpen, bootId, cpuinfo, devices, lsm] = await Promise.all([
     readCgroupHost(),
     readFile('/proc/sys/kernel/cap_last_cap', 'utf8').then(Number),
     readFile('/proc/self/status', 'utf8'),
+    readFile('/proc/self/limits', 'utf8'),
+    readFile('/proc/sys/fs/nr_open', 'utf8').then(Number),
     readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
     readFile('/proc/cpuinfo', 'utf8'),
     hostDevices(),
@@ -38,6 +46,7 @@ export async function readHost(): Promise<HostReading> {
     cgroup,
     bootId: bootId.trim(),
     cpuinfo,
+    rlimitCeilings: rlimitCeilings(limits, (capabilitySet(status, 'CapEff') & CAP_SYS_RESOURCE) !== 0n, nrOpen),
     core: {
       cgroup,
       overlayLowerdirPlus: isAtLeast(kernelRelease, 6, 5),

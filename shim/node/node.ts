@@ -2,7 +2,7 @@
 import type { CgroupHost } from '../../runtime-core/cgroup/detect.ts'
 import type { CgroupPlan } from '../../runtime-core/cgroup/manager.ts'
 import type { PodEnvironment } from '../../runtime-core/pod.ts'
-import type { OciResources } from '../../runtime-core/spec/types.ts'
+import type { OciResources, OciRlimit } from '../../runtime-core/spec/types.ts'
 import type { GantryConfig } from '../config/schema.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import type { Broadcast } from '../events/broadcast.ts'
@@ -29,6 +29,8 @@ export interface RuntimeNode {
   readonly images: Images
   readonly host: HostFacts
   readonly hostname: string
+  /** Of every container. */
+  readonly rlimits: readonly OciRlimit[]
   /** Lies below every image: container/mount-points.ts. */
   readonly mountPointLayer: string
   readonly cgroupHost: CgroupHost

@@ -29,7 +29,20 @@ export function nodeStatus(node: RuntimeNode, verbose: boolean): StatusResponse 
         features: { recursiveReadOnlyMounts: node.host.recursiveReadOnly, userNamespaces: node.host.userNamespaces },
       },
     ],
-    features: { supplementalGroupsPolicy: true },
-    info: verbose ? { config: toJson(node.config), version: toJson({ gantry: VERSION, node: process.version }) } : {},
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: node.host.userNamespaces },
+    info: verbose ? infoOf(node, network.message) : {},
   })
+}
+
+/** What `crictl info` shows beside: settings, limits of containers, and what was made of which network file. */
+function infoOf(node: RuntimeNode, networkMessage: string): Record<string, string> {
+  const { dir, files, networks, skipped, dirError } = node.networkConfigurations.snapshot()
+  const names = networks.map(({ name }) => name)
+  return {
+    config: toJson(node.config),
+    rlimits: toJson(node.rlimits),
+    cni: toJson({ directory: dir, files, networks: names, skipped, problem: dirError }),
+    lastCNILoadStatus: toJson(networkMessage === '' ? 'OK' : networkMessage),
+    version: toJson({ gantry: VERSION, node: process.version }),
+  }
 }

@@ -38,6 +38,7 @@ function input(
     mountSources: [],
     imageVolumes: [],
     devices: [],
+    rlimits: [{ type: 'RLIMIT_NOFILE', soft: 10, hard: 20 }],
     cgroupDriver: 'cgroupfs',
     host: {
       cgroupVersion: 2,
@@ -84,6 +85,7 @@ test('an ordinary container becomes an ordinary specification', () => {
     cwd: '/srv',
     args: ['/bin/app'],
     user: { uid: 1000, gid: 1000, additionalGids: [1000, 5] },
+    rlimits: [{ type: 'RLIMIT_NOFILE', soft: 10, hard: 20 }],
     noNewPrivileges: false,
     oomScoreAdj: 0,
   })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ContainerConfig, LinuxContainerSecurityContext, PodSandboxConfig } from '../../cri-proto/index.ts'
 import { GantryError } from '../../runtime-core/errors.ts'
-import type { OciLinux, OciProcess, OciSeccomp, OciSpec } from '../../runtime-core/spec/types.ts'
+import type { OciLinux, OciProcess, OciRlimit, OciSeccomp, OciSpec } from '../../runtime-core/spec/types.ts'
 import { containerAnnotations } from './annotations.ts'
 import { containerCapabilities } from './capabilities.ts'
 import { type CgroupDriver, cgroupsPath } from './cgroups-path.ts'
@@ -47,6 +47,7 @@ export interface ContainerSpecInput {
   readonly devices: readonly ResolvedDevice[]
   /** Text of the file that {@link seccompChoice} names. */
   readonly seccompText?: string
+  readonly rlimits: readonly OciRlimit[]
   readonly cgroupDriver: CgroupDriver
   readonly host: HostFacts
 }
@@ -90,7 +91,7 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
 }
 
 function ociProcess(
-  { container, image, hostname, user, host }: ContainerSpecInput,
+  { container, image, hostname, user, rlimits, host }: ContainerSpecInput,
   context: LinuxContainerSecurityContext | undefined,
   privileged: boolean,
 ): OciProcess {
@@ -109,6 +110,7 @@ function ociProcess(
     }),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     capabilities: containerCapabilities({ request: context?.capabilities, privileged, lastCap: host.lastCap }),
+    rlimits,
     noNewPrivileges: context?.noNewPrivs ?? false,
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
     ...(oom === undefined ? {} : { oomScoreAdj: oom }),

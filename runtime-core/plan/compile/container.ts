@@ -9,7 +9,7 @@ import { ATTR, readPropagation } from './mount-options.ts'
 import { destinationOf } from './mount-target.ts'
 import { compileMounts } from './mounts.ts'
 import { compileNamespaces } from './namespaces.ts'
-import { compileProcess, compileProcSettings, compileStdio, compileTerminal } from './process.ts'
+import { compileProcess, compileProcSettings, compileRlimits, compileStdio, compileTerminal } from './process.ts'
 import { compileRootfs } from './rootfs.ts'
 import { CLONE, MNT_DETACH, MS, PLAN_SLOTS } from './slots.ts'
 import { compileContainerSysctls } from './sysctl.ts'
@@ -59,9 +59,9 @@ export function compileContainer(input: ContainerInput): Plan {
         ? compileTerminal(process, user, true)
         : [...compileStdio(input.stdio, process, user), op('setsid')]),
       ...finishRoot(spec),
-      ...(user === undefined ? [] : enterUserNamespace(user)),
+      ...(user === undefined ? [] : [...compileRlimits(process), ...enterUserNamespace(user)]),
       ...sysctls.late,
-      ...compileProcess(process, input.seccomp, host),
+      ...compileProcess(user === undefined ? process : { ...process, rlimits: [] }, input.seccomp, host),
     ],
   }
 }

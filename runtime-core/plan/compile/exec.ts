@@ -7,6 +7,7 @@ import type { HostFacts, SeccompFilter } from './input.ts'
 import {
   compileProcess,
   compileProcSettings,
+  compileRlimits,
   compileStdio,
   compileTerminal,
   type ProcessLinux,
@@ -49,11 +50,12 @@ export function compileExec(input: ExecInput): Plan {
       ...compileProcSettings(process, input.linux ?? {}, input.host),
       // /dev/null and the pipes are put in place on the host: the container may have replaced its own /dev/null.
       ...(process.terminal === true ? [] : [...compileStdio(input.stdio, process, input.user), op('setsid')]),
+      ...(input.user === undefined ? [] : compileRlimits(process)),
       ...forPurpose('join the container', [
         op('setns', SLOTS.target, JOINED | (input.user === undefined ? 0n : CLONE.user) | ownTime(input)),
       ]),
       ...(process.terminal === true ? compileTerminal(process, undefined, false) : []),
-      ...compileProcess(process, input.seccomp, input.host),
+      ...compileProcess(input.user === undefined ? process : { ...process, rlimits: [] }, input.seccomp, input.host),
     ],
   }
 }

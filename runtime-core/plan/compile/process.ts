@@ -129,7 +129,7 @@ export function compileProcess(process: OciProcess, seccomp: SeccompFilter | und
   const noNewPrivileges = process.noNewPrivileges ?? false
   const filter = seccomp === undefined ? [] : compileFilter(seccomp)
   return [
-    ...(process.rlimits ?? []).flatMap(compileRlimit),
+    ...compileRlimits(process),
     op('close_from', 3),
     ...forPurpose(`change to working directory "${process.cwd}"`, [op('chdir', process.cwd)]),
     ...(process.user?.umask === undefined ? [] : [op('umask', process.user.umask)]),
@@ -165,6 +165,11 @@ function compileIdentity(process: OciProcess, host: HostFacts): Op[] {
 
 function compileFilter({ filter, flags }: SeccompFilter): Op[] {
   return forPurpose('load seccomp filter', [op('seccomp', filter, flags)])
+}
+
+/** Raising one needs CAP_SYS_RESOURCE in the host's user namespace: a container with its own sets them before it enters that. */
+export function compileRlimits({ rlimits = [] }: OciProcess): Op[] {
+  return rlimits.flatMap(compileRlimit)
 }
 
 function compileRlimit(limit: OciRlimit): Op[] {
