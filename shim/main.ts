@@ -158,7 +158,7 @@ async function assembleNode(
     bootId: host.bootId,
     platform: hostPlatform(process.arch, host.cpuinfo),
     registryConfigDirs: config.registryConfigDir.split(':'),
-    pinned: [],
+    pinned: config.pinnedImages.split(',').filter((reference) => reference !== ''),
     nowMs: () => Date.now(),
     sleep: (ms, signal) => sleep(ms, undefined, { signal }),
     proxyEnv: process.env,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rmdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -9,6 +10,7 @@ import { DaemonUnderTest, imageSpec } from '../harness/daemon.ts'
 import { expectFailure, type StatusName } from '../harness/expect-failure.ts'
 import { IMAGES } from '../harness/suite-images.ts'
 import { type containerConfig, HOST_NETWORK, idleConfig, networkedPodConfig, podConfig } from '../harness/workloads.ts'
+import { runCommand } from '../images/command.ts'
 
 const daemon = await DaemonUnderTest.start({ network: 'bridge', pull: [IMAGES.busybox] })
 const { workloads, place } = daemon
@@ -80,6 +82,50 @@ test('a command found nowhere in PATH', () =>
 
 test('a command that is not executable', () =>
   refusesToStart({ command: ['/etc/passwd'] }, 'INVALID_ARGUMENT', '/etc/passwd', 'EACCES'))
+
+test('a script whose interpreter is not in the image, a program for another machine, and one on a noexec mount', async () => {
+  if (daemon.isPeer) return
+  const directory = join(daemon.directory, 'programs')
+  await mkdir(directory)
+  await writeFile(join(directory, 'script'), '#!/no/such/interpreter\n', { mode: 0o755 })
+  // An ELF header for SPARC: nobody runs these suites there.
+  const elf = Buffer.alloc(64)
+  elf.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
+  elf.writeUInt16LE(2, 16)
+  elf.writeUInt16LE(43, 18)
+  await writeFile(join(directory, 'foreign'), elf, { mode: 0o755 })
+  const run = (program: string, hostPath = directory) => ({
+    command: [`/programs/${program}`],
+    mounts: [{ hostPath, containerPath: '/programs' }] as never,
+  })
+  await refusesToStart(run('script'), 'INVALID_ARGUMENT', '/programs/script', 'ENOENT', 'interpreter')
+  await refusesToStart(run('foreign'), 'INVALID_ARGUMENT', '/programs/foreign', 'ENOEXEC', 'architecture')
+  // Not below the daemon's directory: a mount there would count as a trace of a pod.
+  const noexec = await mkdtemp(join(tmpdir(), 'ge-noexec-'))
+  await runCommand('mount', ['-t', 'tmpfs', '-o', 'noexec', 'tmpfs', noexec])
+  await writeFile(join(noexec, 'program'), '#!/bin/sh\n', { mode: 0o755 })
+  try {
+    await refusesToStart(run('program', noexec), 'INVALID_ARGUMENT', '/programs/program', 'EACCES', 'noexec')
+  } finally {
+    await runCommand('umount', [noexec])
+    await rmdir(noexec)
+  }
+})
+
+test('settings for Windows', async () => {
+  if (daemon.isPeer) return
+  const windows = { securityContext: undefined, resources: undefined }
+  await refusesToCreate({ windows }, 'INVALID_ARGUMENT', 'config.windows')
+  await refusesPod({ windows: {} }, 'INVALID_ARGUMENT', 'config.windows')
+})
+
+test('security settings that no process could have', async () => {
+  if (daemon.isPeer) return
+  const linux = (securityContext: object) => ({ linux: { securityContext } })
+  await refusesPod(linux({ runAsGroup: { value: 5n } }), 'INVALID_ARGUMENT', 'run_as_group')
+  await refusesPod(linux({ selinuxOptions: { level: 'top' } }), 'INVALID_ARGUMENT', 'selinux_options.level')
+  await refusesPod(linux({ seccompProfilePath: 'nonsense' }), 'INVALID_ARGUMENT', 'seccomp_profile_path')
+})
 
 test('a working directory that is a file', () =>
   refusesToStart({ workingDir: '/etc/passwd' }, 'INVALID_ARGUMENT', '/etc/passwd', 'ENOTDIR'))

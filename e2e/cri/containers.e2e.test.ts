@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ContainerFilter, ContainerState, Signal } from '../../cri-proto/index.ts'
+import { type ContainerFilter, ContainerState, ImageSpec, Signal } from '../../cri-proto/index.ts'
 import { DaemonUnderTest, imageSpec } from '../harness/daemon.ts'
 import { expectFailure } from '../harness/expect-failure.ts'
 import { IMAGES } from '../harness/suite-images.ts'
@@ -80,6 +80,16 @@ test('the image is known by the same id everywhere', async () => {
   assert.is((await workloads.status(containerId)).imageId, imageRef)
   const { containers } = await runtime.listContainers({})
   assert.is(containers.find(({ id }) => id === containerId)?.imageId, imageRef)
+})
+
+test('the image is called as the user called it, whatever id the kubelet made of that', async () => {
+  if (daemon.isPeer) return
+  const imageRef = await daemon.pull(IMAGES.busybox)
+  const asked = ImageSpec.create({ image: imageRef, userSpecifiedImage: 'busybox:1', annotations: { note: 'x' } })
+  const containerId = await create(idleConfig(name('named'), { image: asked }))
+  const { image: told, imageRef: digest } = await workloads.status(containerId)
+  assert.equal(told, { ...asked, image: 'busybox:1' })
+  assert.match(digest, /^registry\.local\/.+@sha256:[0-9a-f]{64}$/)
 })
 
 test('an exit code is reported as it was, with the reason Error', async () => {

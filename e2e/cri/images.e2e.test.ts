@@ -6,7 +6,7 @@ import { expectFailure } from '../harness/expect-failure.ts'
 import { IMAGES } from '../harness/suite-images.ts'
 import { containerConfig, podConfig, scriptConfig } from '../harness/workloads.ts'
 
-const daemon = await DaemonUnderTest.start({ network: 'none' })
+const daemon = await DaemonUnderTest.start({ network: 'none', flags: { 'pinned-images': '*/pause:*' } })
 const { workloads, place } = daemon
 const { runtime, image } = daemon.client
 
@@ -58,8 +58,51 @@ test('two names of one content are one image with two tags', async () => {
   assert.equal([...((await listed(first))?.repoTags ?? [])].sort(), [IMAGES.tagged, IMAGES.taggedToo].sort())
 })
 
+test('one content in two registries is one image with the names and digests of both', async () => {
+  const [here, there] = [await daemon.pull(IMAGES.tagged), await daemon.pull(IMAGES.taggedElsewhere)]
+  assert.is(here, there)
+  const status = await statusOf(here)
+  assert.ok([IMAGES.tagged, IMAGES.taggedElsewhere].every((tag) => status?.repoTags.includes(tag)))
+  const names = status?.repoDigests.map((text) => text.split('@')[0] ?? '').sort()
+  assert.equal(names, [IMAGES.taggedElsewhere, IMAGES.tagged].map((tag) => tag.slice(0, tag.lastIndexOf(':'))).sort())
+  assert.is(new Set(status?.repoDigests.map((text) => text.split('@')[1])).size, 1)
+  for (const digest of status?.repoDigests ?? []) assert.equal(await statusOf(digest), status)
+  await remove(IMAGES.taggedElsewhere)
+  assert.equal([await statusOf(IMAGES.tagged), await listed(here)], [undefined, undefined])
+})
+
+test('a list may be asked for one image', async () => {
+  if (daemon.isPeer) return
+  const id = await daemon.pull(IMAGES.busybox)
+  await daemon.pull(IMAGES.configured)
+  const ids = async (reference: string) => {
+    const { images } = await image.listImages({ filter: { image: imageSpec(reference) } })
+    return images.map((one) => one.id)
+  }
+  assert.equal(await ids(IMAGES.busybox), [id])
+  assert.equal(await ids(id), [id])
+  assert.equal(await ids('registry.local/never/heard:1'), [])
+})
+
+test('verbose status gives the configuration of the image', async () => {
+  await daemon.pull(IMAGES.configured)
+  const { info } = await image.imageStatus({ image: imageSpec(IMAGES.configured), verbose: true })
+  const { imageSpec: spec } = JSON.parse(info['info'] ?? '{}')
+  assert.equal([spec.config.User, spec.config.WorkingDir], ['app', '/work'])
+  assert.equal((await image.imageStatus({ image: imageSpec(IMAGES.configured) })).info, {})
+})
+
+test('an image that the node wants to keep is pinned, and may be removed all the same', async () => {
+  if (daemon.isPeer) return
+  const id = await daemon.pull(IMAGES.pause)
+  assert.equal([(await statusOf(id))?.pinned, (await statusOf(IMAGES.configured))?.pinned], [true, false])
+  await remove(IMAGES.pause)
+  assert.is(await statusOf(id), undefined)
+})
+
 test('removing an image by one name removes all its names', async () => {
   const id = await daemon.pull(IMAGES.tagged)
+  await daemon.pull(IMAGES.taggedToo)
   await remove(IMAGES.taggedToo)
   assert.equal([await listed(id), await statusOf(IMAGES.tagged), await statusOf(id)], [undefined, undefined, undefined])
 })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFile } from 'node:child_process'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DaemonUnderTest } from '../harness/daemon.ts'
@@ -136,6 +136,23 @@ test('gantry check fails where overlay cannot work', async () => {
   const { code, stdout } = await gantry('check', '--root', '/proc/gantry')
   assert.is(code, 1)
   assert.match(stdout, /^failure +/m)
+})
+
+test('gantry explain-pull names the addresses that a pull asks, in their order, and the file that decided', async () => {
+  const certs = join(daemon.directory, 'certs.d')
+  const { code, stdout } = await gantry('explain-pull', IMAGES.busybox, '--registry-config-dir', certs)
+  const [reference, origin, , , first] = stdout.split('\n')
+  const { endpoint } = daemon.registry
+  assert.equal([code, reference, origin], [0, IMAGES.busybox, `decided by ${certs}/registry.local/hosts.toml`])
+  const url = `${endpoint}/v2/busybox/manifests/1?ns=registry.local`
+  assert.ok(first?.startsWith(`1      ${url}   resolve, pull`), stdout)
+  const json = JSON.parse(
+    (await gantry('explain-pull', 'quay.io/a/b', '--json', '--registry-config-dir', certs)).stdout,
+  )
+  assert.equal(json.steps, [{ url: 'https://quay.io/v2/a/b/manifests/latest', for: ['resolve', 'pull'], notes: [] }])
+  const wrong = await gantry('explain-pull', 'NOT/A/NAME')
+  assert.is(wrong.code, 1)
+  assert.match(wrong.stderr, /NOT\/A\/NAME.*lower case/)
 })
 
 test('a command line that makes no sense is exit code 2', async () => {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { LinuxContainerResources } from '../../cri-proto/index.ts'
+import { LinuxContainerResources, WindowsContainerResources } from '../../cri-proto/index.ts'
 import { readCgroupHost } from '../../runtime-core/cgroup/detect.ts'
 import { DaemonUnderTest } from '../harness/daemon.ts'
 import { expectFailure } from '../harness/expect-failure.ts'
@@ -89,6 +89,47 @@ test('an update that cannot be done changes nothing at all', async () => {
   assert.equal((await workloads.status(id)).resources, before.resources)
 })
 
+test('processors and memory nodes are those that were listed', async () => {
+  const id = await run('pinned', { cpusetCpus: '0', cpusetMems: '0' })
+  assert.match(await workloads.exec(id, 'grep', '^Cpus_allowed_list', '/proc/self/status'), /:\t0\n/)
+  const { resources } = await workloads.status(id)
+  assert.equal([resources?.linux?.cpusetCpus, resources?.linux?.cpusetMems], ['0', '0'])
+})
+
+test('swap is forbidden beside a memory limit, and may be granted', async () => {
+  const swap = (id: string) => limitOf(id, 'memory', 'memory.memsw.limit_in_bytes', 'memory.swap.max')
+  const hasSwap = await swap(await run('probe', { memoryLimitInBytes: 64n * MIB })).catch(() => undefined)
+  const [none, some] = host.v1.has('memory') ? [64n * MIB, 96n * MIB] : [0n, 32n * MIB]
+  if (hasSwap !== undefined) assert.is(hasSwap, String(none))
+  const granted = await run('swap', { memoryLimitInBytes: 64n * MIB, memorySwapLimitInBytes: 96n * MIB })
+  if (hasSwap !== undefined) assert.is(await swap(granted), String(some))
+  const change = { memoryLimitInBytes: 64n * MIB, memorySwapLimitInBytes: 32n * MIB }
+  if (!daemon.isPeer) await expectFailure(run('less', change), 'INVALID_ARGUMENT', 'memory_swap_limit_in_bytes')
+})
+
+test('files of cgroup v2 are written as they are named, and refused where there is no cgroup v2', async () => {
+  if (daemon.isPeer) return
+  const unified = { 'memory.high': String(48n * MIB) }
+  if (host.mode === 'v2') {
+    assert.is(await limitOf(await run('unified', { unified }), 'none', '', 'memory.high'), unified['memory.high'])
+  } else await expectFailure(run('unified', { unified }), 'FAILED_PRECONDITION', 'memory.high', 'cgroup v2')
+  await expectFailure(run('climbing', { unified: { '../memory.max': '1' } }), [
+    'INVALID_ARGUMENT',
+    'FAILED_PRECONDITION',
+  ])
+})
+
+test('limits on huge pages are set where there is a controller for them, and do no harm where not', async () => {
+  if (daemon.isPeer) return
+  const id = await run('huge', { hugepageLimits: [{ pageSize: '2MB', limit: 4n * MIB }] })
+  const hasController = host.v1.has('hugetlb') || (host.mode === 'v2' && host.controllers.includes('hugetlb'))
+  if (hasController) {
+    assert.is(await limitOf(id, 'hugetlb', 'hugetlb.2MB.limit_in_bytes', 'hugetlb.2MB.max'), String(4n * MIB))
+  }
+  const wrong = { hugepageLimits: [{ pageSize: 'huge', limit: 1n }] }
+  if (hasController) await expectFailure(run('wrong', wrong), 'INVALID_ARGUMENT', 'page_size')
+})
+
 test('a container that uses more memory than it may is OOMKilled', async () => {
   const script = 'x=a; while :; do x=$x$x; done'
   const config = scriptConfig(workloads.name('oom'), script, {
@@ -96,6 +137,13 @@ test('a container that uses more memory than it may is OOMKilled', async () => {
   })
   const { status } = await workloads.runToEnd(podSandboxId, config, pod)
   assert.equal([status.reason, status.exitCode], ['OOMKilled', 137])
+})
+
+test('a child that is killed for its memory is seen in the reason of its container', async () => {
+  const script = "sh -c 'x=a; while :; do x=$x$x; done'; exit 3"
+  const linux = { resources: LinuxContainerResources.create({ memoryLimitInBytes: 32n * MIB }) }
+  const { status } = await workloads.runToEnd(podSandboxId, scriptConfig('child', script, { linux }), pod)
+  assert.equal([status.reason, status.exitCode], ['OOMKilled', 3])
 })
 
 test('a container that ends by itself is not called OOMKilled', async () => {
@@ -116,6 +164,8 @@ test('an update without limits, and one of an unknown container, are refused', a
   const id = await run('empty', {})
   if (!daemon.isPeer)
     await expectFailure(runtime.updateContainerResources({ containerId: id }), 'INVALID_ARGUMENT', 'linux')
+  const windows = runtime.updateContainerResources({ containerId: id, windows: WindowsContainerResources.create({}) })
+  if (!daemon.isPeer) await expectFailure(windows, 'INVALID_ARGUMENT', 'windows')
   await expectFailure(update('0'.repeat(64), { cpuShares: 2n }), 'NOT_FOUND', '0'.repeat(64))
 })
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
   type LinuxContainerSecurityContext,
+  NamespaceMode,
   SecurityProfile_ProfileType,
   SupplementalGroupsPolicy,
 } from '../../cri-proto/index.ts'
 import { DaemonUnderTest, imageSpec } from '../harness/daemon.ts'
 import { expectFailure } from '../harness/expect-failure.ts'
 import { IMAGES } from '../harness/suite-images.ts'
+import { waitFor } from '../harness/wait.ts'
 import { HOST_NETWORK, podConfig, scriptConfig } from '../harness/workloads.ts'
 
 const daemon = await DaemonUnderTest.start({
@@ -80,6 +82,13 @@ test('an ordinary user has no effective capability', async () => {
   assert.equal([Eff, Prm], [0n, 0n])
 })
 
+test('an ambient capability stays with an ordinary user', async () => {
+  if (daemon.isPeer) return
+  const wanted = { addCapabilities: [], dropCapabilities: ['ALL'], addAmbientCapabilities: ['NET_BIND_SERVICE'] }
+  const { Eff, Prm, Inh, Amb, Bnd } = await capabilitiesOf({ capabilities: wanted, runAsUser: { value: 1000n } })
+  assert.equal([Eff, Prm, Inh, Amb, Bnd], Array(5).fill(bit(10)))
+})
+
 test('the default system call filter lets a program work and keeps it from new mounts and keys', async () => {
   const seccomp = { profileType: SecurityProfile_ProfileType.RuntimeDefault, localhostRef: '' }
   const { stdout } = await run('grep ^Seccomp: /proc/1/status; unshare -m true && echo unshared', { seccomp })
@@ -98,6 +107,19 @@ test('a profile of one’s own forbids exactly what it names', async () => {
   const { text } = await run('mkdir /made; touch /touched && echo touched', { seccomp })
   assert.match(text, /Function not implemented/)
   assert.match(text, /^touched$/m)
+})
+
+test('the deprecated text names a system call filter too, and the newer field wins', async () => {
+  if (daemon.isPeer) return
+  const path = join(daemon.directory, 'no-link.json')
+  const rule = { names: ['symlink', 'symlinkat'], action: 'SCMP_ACT_ERRNO', errnoRet: 38 }
+  await writeFile(path, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [rule] }))
+  const script = 'grep ^Seccomp: /proc/1/status; ln -s a /b'
+  assert.is((await run(script, { seccompProfilePath: 'runtime/default' })).text, 'Seccomp:\t2\n')
+  assert.match((await run(script, { seccompProfilePath: `localhost/${path}` })).text, /2\n.*Function not implemented/s)
+  assert.is((await run(script, { seccompProfilePath: 'unconfined' })).text, 'Seccomp:\t0\n')
+  const seccomp = { profileType: SecurityProfile_ProfileType.Unconfined, localhostRef: '' }
+  assert.is((await run(script, { seccompProfilePath: 'runtime/default', seccomp })).text, 'Seccomp:\t0\n')
 })
 
 test('a set-uid program gains root, unless no_new_privs forbids it', async () => {
@@ -165,6 +187,19 @@ test('masked paths cannot be read and read-only paths cannot be written', async 
   assert.match(text, /^0\n0\n/)
   assert.match(text, /Read-only file system/)
   assert.match(text, /^end$/m)
+})
+
+test('without lists of paths nothing is masked', async () => {
+  const script = 'grep -c " /proc/" /proc/mounts; true'
+  assert.is((await run(script)).stdout, '0\n')
+  assert.is((await run(script, { maskedPaths: ['/proc/cpuinfo'], readonlyPaths: ['/proc/sys'] })).stdout, '2\n')
+})
+
+test('SELinux options are checked everywhere, and have no effect on a node without it', async () => {
+  if (daemon.isPeer) return
+  const options = { user: 'u', role: 'r', type: 'container_t', level: 's0:c1,c2' }
+  assert.is((await run('echo runs', { selinuxOptions: options })).stdout, 'runs\n')
+  await expectFailure(run('true', { selinuxOptions: { ...options, level: 'top secret' } }), 'INVALID_ARGUMENT', 'level')
 })
 
 test('an ordinary container sees /sys read-only and few devices', async () => {
@@ -237,6 +272,14 @@ test('a container does not see the host: its mount points, processes and files a
   const [processes, ...names] = rest.trim().split('\n')
   assert.ok(Number(processes) <= 3, `${processes} processes`)
   assert.ok(!names.includes('work') && names.includes('bin'), names.join())
+})
+
+test('a container in the processes of the host sees them, and ends with all of its own', async () => {
+  const namespaceOptions = { ...HOST_NETWORK, pid: NamespaceMode.NODE } as never
+  const { stdout } = await run(`cat /proc/${process.pid}/comm; sleep 7009 & echo $!`, { namespaceOptions })
+  const [name, child] = stdout.trim().split('\n')
+  assert.is(`${name}\n`, await readFile(`/proc/${process.pid}/comm`, 'utf8'))
+  await waitFor('its child is gone', async () => !(await readdir('/proc')).includes(child ?? ''))
 })
 
 test('a symbolic link in the image leads nowhere outside of it', async () => {

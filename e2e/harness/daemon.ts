@@ -14,7 +14,7 @@ import { PrivateContainerd } from './containerd.ts'
 import { type DaemonEnd, GantrydProcess } from './gantryd-process.ts'
 import { describeLeaks } from './leaks.ts'
 import { removeNatRules } from './nat-rules.ts'
-import { buildSuiteImages, IMAGES, SUITE_REGISTRY } from './suite-images.ts'
+import { buildSuiteImages, IMAGES, OTHER_REGISTRY, SUITE_REGISTRY } from './suite-images.ts'
 import { type Marks, tracesOf } from './traces.ts'
 import { waitFor } from './wait.ts'
 import { type PodPlace, Workloads } from './workloads.ts'
@@ -236,7 +236,7 @@ async function mountSmallRoot(path: string, size: string): Promise<void> {
 async function assemble(directory: string, options: DaemonOptions): Promise<Parts> {
   const registry = await RegistryServer.start({ layouts: await buildSuiteImages(directory) })
   const certsDirectory = join(directory, 'certs.d')
-  await writeCertsD(certsDirectory, { registries: [SUITE_REGISTRY], endpoint: registry.endpoint })
+  await writeCertsD(certsDirectory, { registries: [SUITE_REGISTRY, OTHER_REGISTRY], endpoint: registry.endpoint })
   const marks = marksOf(directory)
   const cniConfDirectory = join(directory, 'net.d')
   const cniBinDirectory = await findCniPlugins()

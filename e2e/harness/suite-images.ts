@@ -9,6 +9,8 @@ import { accounts, textFile } from '../images/rootfs.ts'
 
 /** The registry whose name all images of the suites carry. */
 export const SUITE_REGISTRY = 'registry.local'
+/** Another one, with the same content under other names. */
+export const OTHER_REGISTRY = 'elsewhere.local'
 
 /** Images of the suites. Each content differs, but for the two tags of one. */
 export const IMAGES = {
@@ -19,6 +21,8 @@ export const IMAGES = {
   /** Two names of one image. */
   tagged: `${SUITE_REGISTRY}/suite/tagged:1`,
   taggedToo: `${SUITE_REGISTRY}/suite/tagged:2`,
+  /** The same image in another registry. */
+  taggedElsewhere: `${OTHER_REGISTRY}/mirrored/tagged:1`,
   /** A set-uid program `/nnp` that prints `Effective uid: N`. */
   setUid: `${SUITE_REGISTRY}/suite/setuid:1`,
   /** Its upper layer removes `/lower/gone` of the one below. */
@@ -47,7 +51,7 @@ export async function buildSuiteImages(directory: string): Promise<string[]> {
   await layout.addImage({
     layers: [base, tagged],
     config: { Cmd: ['/bin/sh'] },
-    names: [IMAGES.tagged, IMAGES.taggedToo],
+    names: [IMAGES.tagged, IMAGES.taggedToo, IMAGES.taggedElsewhere],
   })
   const nnp = await compileProgram('nonewprivs', join(directory, 'nnp'))
   await add(IMAGES.setUid, [base, await layout.addLayer([{ kind: 'file', path: '/nnp', mode: 0o4755, content: nnp }])])

@@ -11,6 +11,8 @@ export interface GantryConfig {
   readonly cniBinDir: string
   readonly registryConfigDir: string
   readonly cdiSpecDirs: string
+  /** References, separated by commas; `*` stands for any text. */
+  readonly pinnedImages: string
   /** Over the standard ones: translate/rlimits.ts. */
   readonly defaultRlimits: string
   readonly ignoreBlockioNotEnabledErrors: boolean
@@ -60,6 +62,13 @@ export const OPTIONS: { readonly [K in Key]: Option<K> } = {
     /^\/[^:]*(:\/[^:]*)*$/,
     'absolute paths, separated by ":"',
     'CDI devices; a later directory wins',
+  ),
+  pinnedImages: text(
+    'pinned-images',
+    '',
+    /^$|^[^\s,]+(,[^\s,]+)*$/,
+    'references separated by ","',
+    'images that the kubelet shall not collect; "*" stands for any text',
   ),
   defaultRlimits: text(
     'default-rlimits',

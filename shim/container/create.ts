@@ -24,6 +24,7 @@ import {
   podNamespaces,
   type UserMappings,
 } from '../translate/namespaces.ts'
+import { refuseWindows } from '../translate/not-for-linux.ts'
 import { checkResourceClasses } from '../translate/resource-classes.ts'
 import { seccompChoice } from '../translate/seccomp-choice.ts'
 import { stopSignal } from '../translate/stop-signal.ts'
@@ -69,6 +70,7 @@ function requireConfig(config: ContainerConfig | undefined): ContainerConfig {
   if (isAbsolute(config.logPath) || config.logPath.split('/').includes('..')) {
     throw invalidField('config.log_path', config.logPath, 'a path below the pod’s log directory')
   }
+  refuseWindows('config.windows', config.windows)
   return config
 }
 

@@ -8,6 +8,7 @@ import type { OciResources } from '../../runtime-core/spec/types.ts'
 import type { RuntimeNode } from '../node/node.ts'
 import { updateContainer } from '../node/update.ts'
 import { invalidField } from '../translate/invalid-field.ts'
+import { refuseWindows } from '../translate/not-for-linux.ts'
 import { ociResources, oomScoreAdj } from '../translate/resources.ts'
 import { updatedResources } from '../translate/update-resources.ts'
 import type { Container } from './container.ts'
@@ -19,6 +20,7 @@ export async function updateContainerResources(
 ): Promise<void> {
   const container = node.objects.container(request.containerId)
   const { linux } = request
+  refuseWindows('windows', request.windows)
   if (linux === undefined) throw invalidField('linux', undefined, 'LinuxContainerResources')
   await node.locks.run(container.record.id, async () => {
     const { record } = container

@@ -62,7 +62,7 @@ export async function readHost(): Promise<HostReading> {
       arch: process.arch,
       recursiveReadOnly: isAtLeast(kernelRelease, 5, 12),
       userNamespaces: isAtLeast(kernelRelease, 5, 19) && (await maxUserNamespaces()) > 0,
-      lsm,
+      lsm: { ...lsm, selinux: await exists('/sys/fs/selinux/enforce') },
     },
   }
 }

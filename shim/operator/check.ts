@@ -4,14 +4,13 @@ import { release } from 'node:os'
 import { readCgroupHost } from '../../runtime-core/cgroup/detect.ts'
 import { KEEPER_PROGRAM } from '../../runtime-core/keeper/spawn.ts'
 import { loadLibseccomp } from '../../runtime-core/kernel/libseccomp.ts'
-import { readCommandLine } from '../config/load.ts'
-import type { GantryConfig } from '../config/schema.ts'
 import { judgeCgroups } from './check/cgroups.ts'
 import { type Finding, failure, formatFindings, ok } from './check/finding.ts'
 import { judgeKernel, judgeNamespaces, judgeSeccomp } from './check/kernel.ts'
 import { checkNetwork } from './check/network.ts'
 import { judgeCapabilities } from './check/privileges.ts'
 import { checkStorage } from './check/storage.ts'
+import { daemonConfiguration } from './daemon-configuration.ts'
 
 /**
  * `gantry check`: whether this node can run pods, one line a subject. Needs no daemon; the flags are gantryd's.
@@ -35,13 +34,6 @@ export async function check(
     ...(await checkStorage(config.root)),
   ]
   return { findings, text: formatFindings(findings) }
-}
-
-function daemonConfiguration(flags: Readonly<Record<string, string | undefined>>): GantryConfig {
-  const args = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]))
-  const line = readCommandLine(args)
-  if (line.kind !== 'run') throw new TypeError(`${args.join(' ')}: no configuration`)
-  return line.config
 }
 
 async function checkKeeper(): Promise<Finding> {

@@ -11,7 +11,7 @@ export interface OperatorOptions {
   readonly listen: string
   /** For programs rather than people: JSON instead of a table. */
   readonly json: boolean
-  /** gantryd's configuration file and the flags that `check` shares with it, by flag name. */
+  /** gantryd's configuration file and the flags that some commands share with it, by flag name. */
   readonly daemon: Readonly<Record<string, string | undefined>>
 }
 
@@ -30,7 +30,7 @@ export interface Arity {
   readonly operands: readonly string[]
 }
 
-const DAEMON_FLAGS = ['config', 'root', 'state', 'cni-conf-dir', 'cni-bin-dir'] as const
+const DAEMON_FLAGS = ['config', 'root', 'state', 'cni-conf-dir', 'cni-bin-dir', 'registry-config-dir'] as const
 
 /**
  * Reads the operator's command line. Flags may stand before or after the command.
@@ -75,6 +75,7 @@ function parse(args: readonly string[]) {
         state: { type: 'string' },
         'cni-conf-dir': { type: 'string' },
         'cni-bin-dir': { type: 'string' },
+        'registry-config-dir': { type: 'string' },
       },
     })
   } catch (cause) {

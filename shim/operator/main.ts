@@ -4,7 +4,9 @@ import { GantryError, messageOf } from '../../runtime-core/errors.ts'
 import { check } from './check.ts'
 import { type Arity, type OperatorOptions, readOperatorCommandLine } from './command-line.ts'
 import { connectDaemon, isServiceError } from './daemon-client.ts'
+import { daemonConfiguration } from './daemon-configuration.ts'
 import { explain } from './explain.ts'
+import { explainPull } from './explain-pull.ts'
 import { images } from './images.ts'
 import { inspect } from './inspect.ts'
 import { ps } from './ps.ts'
@@ -41,6 +43,14 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       run: (options, [id = '']) => withDaemon(options, async (client) => done(await explain(client, id))),
     },
   ],
+  [
+    'explain-pull',
+    {
+      operands: ['IMAGE'],
+      about: 'which addresses a pull asks, in which order, and which file decided that',
+      run: runExplainPull,
+    },
+  ],
   ['check', { operands: [], about: 'whether this node can run pods; exit code 1 if not', run: runCheck }],
   ['version', { operands: [], about: 'versions of this program, Node, kernel and daemon', run: runVersion }],
 ])
@@ -59,6 +69,12 @@ async function runCheck({ json, daemon }: OperatorOptions): Promise<Outcome> {
   const { findings, text } = await check(daemon)
   const exitCode = findings.some(({ level }) => level === 'failure') ? 1 : 0
   return { text: json ? toReadableJson(findings) : text, exitCode }
+}
+
+async function runExplainPull({ json, daemon }: OperatorOptions, [image = '']: readonly string[]): Promise<Outcome> {
+  const { registryConfigDir } = daemonConfiguration(daemon)
+  const { explanation, text } = await explainPull(image, registryConfigDir.split(':'))
+  return done(json ? toReadableJson(explanation) : text)
 }
 
 async function runVersion({ json, listen }: OperatorOptions): Promise<Outcome> {
@@ -84,7 +100,7 @@ function done(text: string): Outcome {
 
 function usage(): string {
   const lines = [...COMMANDS].map(
-    ([name, { operands, about }]) => `  ${[name, ...operands].join(' ').padEnd(14)}${about}`,
+    ([name, { operands, about }]) => `  ${[name, ...operands].join(' ').padEnd(20)}${about}`,
   )
   return `usage: gantry COMMAND [flags]
 
@@ -92,7 +108,8 @@ ${lines.join('\n')}
 
   --listen unix:///run/gantry/gantry.sock   where the daemon listens
   --json                                    JSON in place of a table
-  --config, --root, --state, --cni-conf-dir, --cni-bin-dir   for check: as gantryd has them
+  --config, --root, --state, --cni-conf-dir, --cni-bin-dir, --registry-config-dir
+                                            for check and explain-pull: as gantryd has them
   --help                                    this text
 `
 }

@@ -75,7 +75,7 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
   })
   const process = ociProcess(input, context, privileged)
   const seccomp = seccompOf(input, process.capabilities?.bounding ?? [])
-  checkSelinuxOptions(context?.selinuxOptions)
+  checkSelinuxOptions(context?.selinuxOptions, host.lsm.selinux)
   return {
     ociVersion: OCI_VERSION,
     root: { path: input.rootPath, readonly: context?.readonlyRootfs ?? false },

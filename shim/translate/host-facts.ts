@@ -24,6 +24,8 @@ export interface HostFacts {
 }
 
 export interface HostLsm {
+  /** SELinux is enabled: /sys/fs/selinux is mounted. */
+  readonly selinux?: boolean
   /** Absent: not enabled on this node. */
   readonly apparmor?: {
     /** What RuntimeDefault stands for; absent where it could not be loaded. */

@@ -70,4 +70,10 @@ test('SELinux levels are checked on every node', () => {
   }
 })
 
+test('where SELinux is enabled a label that would not be given is refused, and none is none', () => {
+  checkSelinuxOptions(undefined, true)
+  checkSelinuxOptions({ user: '', role: '', type: '', level: '' }, true)
+  refused(() => checkSelinuxOptions(selinux('s0'), true), 'unimplemented', 'spc_t', 's0')
+})
+
 test.run()

@@ -52,11 +52,18 @@ function unavailable({ profileType, localhostRef }: SecurityProfile, reason: str
 
 /**
  * Checks SELinux options. On a node without SELinux they have no effect, as with the peers: many add-ons set them
- * everywhere.
+ * everywhere. On one with it they are refused: this release gives no labels, and who names one relies on it.
  *
- * @throws GantryError invalid_argument for a level that is none, on every node.
+ * @throws GantryError invalid_argument for a level that is none, on every node; unimplemented where SELinux is enabled.
  */
-export function checkSelinuxOptions(options: SELinuxOption | undefined): void {
+export function checkSelinuxOptions(options: SELinuxOption | undefined, isEnabled = false): void {
+  if (isEnabled && options !== undefined && Object.values(options).some((part) => part !== '')) {
+    throw new GantryError('unimplemented', {
+      action: 'give SELinux label',
+      subject: [options.user, options.role, options.type, options.level].join(':'),
+      reason: 'SELinux is enabled on this node, and this release gives no labels',
+    })
+  }
   const level = options?.level ?? ''
   if (level !== '' && !/^s\d(-s\d)?(:c\d{1,4}(\.c\d{1,4})?(,c\d{1,4}(\.c\d{1,4})?)*)?$/.test(level)) {
     throw invalidField(`${FIELD}.selinux_options.level`, level, 'a level such as s0:c1,c2')
