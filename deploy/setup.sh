@@ -39,6 +39,7 @@ runc            runc              the runtime of the peer
 util-linux      nsenter           tests look into namespaces
 '
 VM='
+debootstrap     debootstrap       makes the guest whose init is systemd
 qemu-system-x86 qemu-system-x86_64  emulates the machine
 '
 # Packages above that bring a service. None may run, now or after the next boot, because of a set-up for tests.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { GantryError } from '../../runtime-core/errors.ts'
 import { type CpioEntry, packCpio } from './cpio.ts'
 import { type GuestKernel, loadOrder } from './kernel.ts'
@@ -10,11 +10,14 @@ const BOOT_MODULES = [
   ...['virtio_pci', 'virtio_blk', 'virtio_console'],
   ...['9p', '9pnet_virtio', 'crc32c_generic', 'ext4', 'overlay'],
 ]
+const REPOSITORY = resolve(import.meta.dirname, '../..')
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox']
 
 /** What the guest's first process does. */
 export interface GuestScript {
   readonly kernel: GuestKernel
+  /** `host`: this machine's files, and our own script as init; `systemd`: a Debian of its own with systemd as init. */
+  readonly init: 'host' | 'systemd'
   /** Program and arguments, looked up in the usual PATH. */
   readonly command: readonly string[]
   readonly cwd: string
@@ -33,10 +36,11 @@ export async function buildInitramfs(script: GuestScript): Promise<Buffer> {
     ...['bin', 'dev', 'gantry', 'modules'].map((path): CpioEntry => ({ kind: 'directory', path })),
     { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
     file('bin/busybox', await readBusybox()),
-    file('init', await own('init.sh')),
+    file('init', await own(script.init === 'host' ? 'init.sh' : 'init-systemd.sh')),
     file('gantry/guest.sh', await own('guest.sh')),
     file('gantry/load', Buffer.from(load.map((path) => `${basename(path)}\n`).join(''))),
     file('gantry/modules', Buffer.from(kernel.modules)),
+    file('gantry/repository', Buffer.from(REPOSITORY)),
     file('gantry/command', Buffer.from(commandText(script))),
     ...modules,
   ])

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { GantryError, messageOf } from '../../runtime-core/errors.ts'
 import { runCommand } from '../images/command.ts'
+import { ensureDebianRoot } from './debian-root.ts'
 import { buildInitramfs } from './initramfs.ts'
 import { ensureKernel } from './kernel.ts'
 
@@ -22,10 +23,12 @@ const PROCESSOR = 'max,pku=off,avx=off,avx2=off,fma=off,f16c=off'
 const DISK_BYTES = 16 * 1024 ** 3
 const MAX_OUTPUT_BYTES = 16 * 1024 ** 2
 const DEFAULT_TIMEOUT_MS = 30 * 60 * 1000
-const USAGE = `usage: node e2e/vm/run.ts [--timeout SECONDS] [--memory MIB] -- COMMAND [ARGUMENT…]
+const USAGE = `usage: node e2e/vm/run.ts [--timeout SECONDS] [--memory MIB] [--systemd] [--append WORDS] -- COMMAND [ARGUMENT…]
 
 Runs a command in a virtual machine: Debian's kernel, pure cgroup v2, the files of this machine, all writes on a disk
 that is thrown away. Its output goes to standard output, its exit code becomes ours.
+  --systemd  a minimal Debian with systemd as init, of this machine's files only the repository
+  --append   to the kernel's command line, for example systemd.unified_cgroup_hierarchy=0
 `
 
 /** A run in the guest. */
@@ -38,6 +41,10 @@ export interface VmOptions {
   /** Default: where the caller is. */
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Default `host`. `systemd` sees of the host the repository alone. */
+  readonly init?: 'host' | 'systemd'
+  /** Appended to the kernel's command line. */
+  readonly kernelArguments?: readonly string[]
   /** Also given the output as it comes. */
   readonly onOutput?: (chunk: Buffer) => void
   readonly signal?: AbortSignal
@@ -59,11 +66,22 @@ export async function runInVm(options: VmOptions): Promise<VmResult> {
   const kernel = await ensureKernel(CACHE)
   const directory = await mkdtemp(join(tmpdir(), 'gantry-vm-'))
   try {
-    const { command, cwd = process.cwd(), env = {} } = options
-    const script = { kernel, command, cwd: resolve(cwd), env: { ...BASE_ENVIRONMENT, ...env } }
+    const { command, cwd = process.cwd(), env = {}, init = 'host' } = options
+    const debian = init === 'systemd' ? await ensureDebianRoot(CACHE) : undefined
+    const script = { kernel, init, command, cwd: resolve(cwd), env: { ...BASE_ENVIRONMENT, ...env } }
     await writeFile(join(directory, 'initramfs'), await buildInitramfs(script))
     await makeDisk(join(directory, 'disk'))
-    const output = await runMachine(machineArguments(directory, kernel.image, options), options)
+    const output = await runMachine(machineArguments(directory, kernel.image, debian, options), options).catch(
+      async (cause: unknown) => {
+        options.signal?.throwIfAborted()
+        const code = cause instanceof GantryError ? cause.code : 'internal'
+        throw new GantryError(code, {
+          action: 'run in vm',
+          reason: `its console:\n${await endOfConsole(directory)}`,
+          cause,
+        })
+      },
+    )
     const code = (await readFile(join(directory, 'exit-code'), 'utf8')).trim()
     if (/^\d+$/.test(code)) return { exitCode: Number(code), output }
     throw await noExitCode(directory)
@@ -87,18 +105,20 @@ async function makeDisk(path: string): Promise<void> {
   await runCommand('mkfs.ext4', [...options, path])
 }
 
-function machineArguments(directory: string, image: string, options: VmOptions): string[] {
-  const { memoryMb = 4096 } = options
+function machineArguments(directory: string, image: string, debian: string | undefined, options: VmOptions): string[] {
+  const { memoryMb = 4096, kernelArguments = [] } = options
   const at = (name: string) => join(directory, name)
+  const append = ['console=ttyS0 loglevel=4 panic=-1 mitigations=off random.trust_cpu=on', ...kernelArguments]
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-M', 'pc'],
     // Emulated, never KVM: the same everywhere, and a virtual machine rarely has a KVM that bears one more.
     ...['-accel', 'tcg,thread=multi', '-cpu', PROCESSOR],
     ...['-smp', '2', '-m', `${memoryMb}M`, '-kernel', image, '-initrd', at('initramfs')],
-    ...['-append', 'console=ttyS0 loglevel=4 panic=-1 mitigations=off random.trust_cpu=on'],
+    ...['-append', append.join(' ')],
     // Files of several file systems must not share inode numbers.
     ...['-virtfs', 'local,path=/,mount_tag=host,security_model=none,multidevs=remap,readonly=on'],
     ...['-drive', `file=${at('disk')},if=virtio,format=raw,cache=unsafe,discard=unmap`],
+    ...(debian === undefined ? [] : ['-drive', `file=${debian},if=virtio,format=raw,readonly=on`]),
     ...['-chardev', `file,id=console,path=${at('console')}`, '-serial', 'chardev:console'],
     ...[
       '-device',
@@ -153,9 +173,13 @@ async function collect(stream: Readable, onChunk: (chunk: Buffer) => void = () =
 }
 
 async function noExitCode(directory: string): Promise<GantryError> {
+  const reason = `the guest ended early; its console:\n${await endOfConsole(directory)}`
+  return new GantryError('internal', { action: 'run in vm', reason })
+}
+
+async function endOfConsole(directory: string): Promise<string> {
   const console = await readFile(join(directory, 'console'), 'utf8').catch(() => '')
-  const last = console.trim().split(/\r?\n/).slice(-20).join('\n')
-  return new GantryError('internal', { action: 'run in vm', reason: `the guest ended early; its console:\n${last}` })
+  return console.trim().split(/\r?\n/).slice(-20).join('\n')
 }
 
 async function main(): Promise<void> {
@@ -163,6 +187,8 @@ async function main(): Promise<void> {
     options: {
       timeout: { type: 'string' },
       memory: { type: 'string' },
+      systemd: { type: 'boolean' },
+      append: { type: 'string' },
       help: { type: 'boolean' },
     },
     allowPositionals: true,
@@ -178,6 +204,8 @@ async function main(): Promise<void> {
     command: positionals,
     ...(values.timeout === undefined ? {} : { timeoutMs: Number(values.timeout) * 1000 }),
     ...(values.memory === undefined ? {} : { memoryMb: Number(values.memory) }),
+    ...(values.systemd === true ? { init: 'systemd' } : {}),
+    ...(values.append === undefined ? {} : { kernelArguments: [values.append] }),
     onOutput: (chunk) => process.stdout.write(chunk),
     signal: interrupted.signal,
   })
