@@ -6,12 +6,16 @@ import { errnoName } from './errno.ts'
 const lib = koffi.load('libc.so.6')
 
 const memfd_create = lib.func('int memfd_create(const char *name, unsigned int flags)')
+const socketpair = lib.func('int socketpair(int domain, int type, int protocol, void *ends)')
 const fcntl = lib.func('int fcntl(int fd, int command, int argument)')
 
 const MFD_CLOEXEC = 0x1
 const MFD_ALLOW_SEALING = 0x2
 /** Linux 6.3: asks for an executable memfd where `vm.memfd_noexec` is 1. Older kernels answer EINVAL. */
 const MFD_EXEC = 0x10
+const AF_UNIX = 1
+const SOCK_STREAM = 1
+const SOCK_CLOEXEC = 0o2000000
 const F_ADD_SEALS = 1033
 /** SEAL, SHRINK, GROW, WRITE. */
 const ALL_SEALS = 0x1 | 0x2 | 0x4 | 0x8
@@ -41,4 +45,11 @@ export function createMemfd(name: string): number {
 /** Forbids every further change of a memfd, also to root. */
 export function sealMemfd(fd: number): void {
   if ((fcntl(fd, F_ADD_SEALS, ALL_SEALS) as number) < 0) throw systemError('seal memfd')
+}
+
+/** Two stream sockets that are connected to each other (socketpair(2)). The caller closes both. */
+export function createSocketPair(): [number, number] {
+  const ends = Buffer.alloc(8)
+  if ((socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) as number) < 0) throw systemError('make socket pair')
+  return [ends.readInt32LE(0), ends.readInt32LE(4)]
 }
