@@ -9,6 +9,7 @@ mkdir -p build
 "${CC:-cc}" -std=c17 -O2 -g0 -Wall -Wextra -Werror -Wno-missing-field-initializers \
   -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-plt -ffunction-sections -fdata-sections \
   -static -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack -s \
-  -o "$out.new" main.c command.c conn.c interpret.c interpret_copy.c interpret_file.c interpret_mount.c \
-  interpret_path.c interpret_process.c interpret_sched.c interpret_user.c launch.c log.c plan.c process.c relay.c stream.c
+  -o "$out.new" main.c birth.c command.c conn.c interpret.c interpret_copy.c interpret_file.c interpret_hook.c \
+  interpret_mount.c interpret_path.c interpret_process.c interpret_runtime.c interpret_sched.c interpret_user.c launch.c \
+  launcher.c launcher_io.c log.c plan.c process.c relay.c stream.c
 mv "$out.new" "$out"

@@ -33,6 +33,13 @@ static const op_function functions[OP_LIMIT] = {
 	ROW(OP_SCHED_SETATTR, sched_setattr), ROW(OP_SCHED_SETAFFINITY, sched_setaffinity), ROW(OP_IOPRIO_SET, ioprio_set),
 	ROW(OP_SET_MEMPOLICY, set_mempolicy), ROW(OP_PERSONALITY, personality),
 	ROW(OP_WRITE_FIRST, write_first), ROW(OP_REFUSE_SAME, refuse_same),
+	ROW(OP_OPEN_PROCESS, open_process), ROW(OP_MAKE_NAMESPACES, make_namespaces),
+	ROW(OP_RESUME_CHILD, mark), ROW(OP_LEAVE_CHILD, mark), ROW(OP_AWAIT_EXEC, mark), ROW(OP_AWAIT_EXIT, mark),
+	ROW(OP_WRITE_PID_FILE, write_pid_file), ROW(OP_RECORD_PROCESS, record_process),
+	ROW(OP_SEND_TO_SOCKET, send_to_socket), ROW(OP_RUN_HOOK, run_hook), ROW(OP_CLOSE_OTHERS, close_others),
+	ROW(OP_AWAIT_START, await_start), ROW(OP_OWN_STDIO, own_stdio), ROW(OP_REQUIRE_PROGRAM, require_program),
+	ROW(OP_UNLINK_HOST, unlink_host), ROW(OP_RMDIR_HOST, rmdir_host), ROW(OP_MAKE_FIFO, make_fifo),
+	ROW(OP_JOIN_KEYRING, join_keyring),
 };
 
 static uint64_t now_ns(void)

@@ -2,6 +2,7 @@
 #ifndef GANTRY_INTERPRET_H
 #define GANTRY_INTERPRET_H
 #include <stdbool.h>
+#include <sys/types.h>
 #include "plan.h"
 
 enum report_state { REPORT_RUNNING, REPORT_EXEC, REPORT_FAILED, REPORT_DONE };
@@ -11,13 +12,18 @@ struct report {
 	uint32_t state;
 	uint32_t op;
 	int32_t error; /* positive errno */
-	uint32_t count;
+	int32_t parent_error; /* of the parent section, where a fork of the keeper ran it */
+	uint32_t parent_op;
+	int32_t pid;   /* the child's, as the parent sees it; 0 until it is known */
+	char text[512]; /* what a failed hook said; empty: errno says it all */
 	uint32_t ns[]; /* one per operation of the plan */
 };
 
 struct interpreter {
 	int slots[SLOT_COUNT];
-	int sync_fd; /* child's end of the socket to the keeper; -1 in the keeper */
+	int sync_fd;   /* child's end of the socket to the keeper; -1 in the keeper */
+	int answer_fd; /* child: who started it reads here (await_start); else -1 */
+	bool is_child;
 	struct report *report;
 };
 
@@ -55,6 +61,13 @@ DECLARE_OP(relay_tcp);
 DECLARE_OP(make_user_namespace); DECLARE_OP(open_plain_in); DECLARE_OP(require_procfs); DECLARE_OP(refuse_procfs);
 DECLARE_OP(remount_in); DECLARE_OP(sched_setattr); DECLARE_OP(sched_setaffinity); DECLARE_OP(ioprio_set);
 DECLARE_OP(set_mempolicy); DECLARE_OP(personality); DECLARE_OP(write_first); DECLARE_OP(refuse_same);
+DECLARE_OP(open_process); DECLARE_OP(make_namespaces); DECLARE_OP(mark); DECLARE_OP(write_pid_file);
+DECLARE_OP(record_process); DECLARE_OP(send_to_socket); DECLARE_OP(run_hook); DECLARE_OP(close_others);
+DECLARE_OP(await_start); DECLARE_OP(own_stdio); DECLARE_OP(require_program); DECLARE_OP(unlink_host);
+DECLARE_OP(rmdir_host); DECLARE_OP(make_fifo); DECLARE_OP(join_keyring);
+
+/* Start time of a process in clock ticks (proc_pid_stat(5), field 22), by which a pid is told from a later one; 0: gone. */
+uint64_t process_started(pid_t pid);
 
 /* Paths below a root that an image or a pod controls; all by openat2(RESOLVE_IN_ROOT). Return an fd or -errno. */
 int root_open(int root, const char *path, uint64_t flags);

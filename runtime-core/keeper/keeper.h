@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "interpret.h"
+#include "birth.h"
 
 /* ---- protocol: frames of {u32 length, u16 type, u16 flags, u32 id} and a payload; little endian ------------- */
 
@@ -25,10 +25,7 @@ enum process_kind { KIND_SANDBOX = 0, KIND_CONTAINER = 1, KIND_EXEC = 2, KIND_IN
 enum io_flags { IO_STDIN = 1, IO_STDOUT = 2, IO_STDERR = 4, IO_TERMINAL = 8, IO_STREAM = 16, IO_STDIN_ONCE = 32 };
 enum signal_flags { SIGNAL_GROUP = 1, SIGNAL_ALL = 2 };
 enum stdin_flags { STDIN_END = 1 };
-/* In place of an operation: */
-#define FAILED_CLONE 0xfffffffeu /* clone3 itself failed */
-#define FAILED_IO 0xfffffffdu    /* the log, or the pipes of the standard streams */
-#define FAILED_NOWHERE 0xffffffffu
+#define FAILED_IO 0xfffffffdu /* in place of an operation: the log, or the pipes of the standard streams */
 
 /* ---- event sources ------------------------------------------------------------------------------------------ */
 

@@ -4,9 +4,12 @@
  *
  * `gantry-keeper zygote` reads, on descriptor 3, lines with a pod's directory; for each it forks a keeper that serves
  * `keeper.sock` there, and answers "<pid> <errno>\n". It ends when descriptor 3 does, the keepers live on.
+ *
+ * `gantry-keeper launch` runs one plan for the command line: launcher.c.
  */
 #define _GNU_SOURCE
 #include "keeper.h"
+#include "launcher.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -200,6 +203,8 @@ static int zygote(void)
 
 int main(int argc, char **argv)
 {
+	if (argc >= 2 && strcmp(argv[1], "launch") == 0)
+		return launcher(argc, argv);
 	if (argc < 2 || strcmp(argv[1], "zygote") != 0) {
 		fprintf(stderr, "usage: gantry-keeper zygote (started by gantryd, with a socket on descriptor 3)\n");
 		return 2;

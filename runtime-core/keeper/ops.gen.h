@@ -24,6 +24,9 @@
 #define SLOT_TARGET 10
 #define SLOT_CGROUP 11
 #define SLOT_PTY 12
+#define SLOT_CHILD_PIDFD 13
+#define SLOT_START_GATE 14
+#define SLOT_START_ANSWER 15
 #define SLOT_FREE 16
 
 enum op_code {
@@ -97,6 +100,24 @@ enum op_code {
 	OP_REFUSE_SAME = 111,
 	OP_WRITE_FIRST = 110,
 	OP_PERSONALITY = 109,
+	OP_OPEN_PROCESS = 80,
+	OP_MAKE_NAMESPACES = 81,
+	OP_RESUME_CHILD = 82,
+	OP_LEAVE_CHILD = 83,
+	OP_AWAIT_EXEC = 84,
+	OP_AWAIT_EXIT = 85,
+	OP_WRITE_PID_FILE = 86,
+	OP_RECORD_PROCESS = 87,
+	OP_SEND_TO_SOCKET = 88,
+	OP_RUN_HOOK = 89,
+	OP_CLOSE_OTHERS = 90,
+	OP_AWAIT_START = 91,
+	OP_OWN_STDIO = 92,
+	OP_REQUIRE_PROGRAM = 93,
+	OP_UNLINK_HOST = 94,
+	OP_RMDIR_HOST = 95,
+	OP_JOIN_KEYRING = 97,
+	OP_MAKE_FIFO = 96,
 	OP_LIMIT = 112
 };
 
@@ -172,5 +193,23 @@ enum op_code {
 	[OP_REFUSE_SAME] = "fs", \
 	[OP_WRITE_FIRST] = "sdsd", \
 	[OP_PERSONALITY] = "u", \
+	[OP_OPEN_PROCESS] = "fuu", \
+	[OP_MAKE_NAMESPACES] = "udd", \
+	[OP_RESUME_CHILD] = "", \
+	[OP_LEAVE_CHILD] = "", \
+	[OP_AWAIT_EXEC] = "", \
+	[OP_AWAIT_EXIT] = "", \
+	[OP_WRITE_PID_FILE] = "s", \
+	[OP_RECORD_PROCESS] = "s", \
+	[OP_SEND_TO_SOCKET] = "fss", \
+	[OP_RUN_HOOK] = "svvud", \
+	[OP_CLOSE_OTHERS] = "uFF", \
+	[OP_AWAIT_START] = "ff", \
+	[OP_OWN_STDIO] = "uu", \
+	[OP_REQUIRE_PROGRAM] = "v", \
+	[OP_UNLINK_HOST] = "s", \
+	[OP_RMDIR_HOST] = "s", \
+	[OP_JOIN_KEYRING] = "s", \
+	[OP_MAKE_FIFO] = "su", \
 
 #endif

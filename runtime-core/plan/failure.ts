@@ -18,13 +18,14 @@ export function operationsOf(plan: Plan): readonly Op[] {
  * Says which operation of a plan failed, on what, and why: `start container "c1": mount "/data" on "/mnt":
  * open_tree …: ENOENT`.
  *
+ * @param failed What a failed hook said of itself is `said`: it stands in place of the errno.
  * @param interrupted The start was ended by the caller's deadline: the operation named is the one it hung in.
  */
 export function planFailure(
   action: string,
   subject: string,
   plan: Plan,
-  failed: { readonly index: number; readonly errno: number },
+  failed: { readonly index: number; readonly errno: number; readonly said?: string },
   interrupted = false,
 ): GantryError {
   const operation = operationsOf(plan)[failed.index]
@@ -35,6 +36,10 @@ export function planFailure(
   }
   if (operation === undefined) {
     return new GantryError(errno === 'ESRCH' ? 'failed_precondition' : 'internal', { action, subject, errno })
+  }
+  if (failed.said !== undefined && failed.said !== '') {
+    const reason = `${operation.purpose ?? operation.name}: ${failed.said}`
+    return new GantryError('failed_precondition', { action, subject, reason })
   }
   const text = printOp(operation)
   const shown = text.length > MAX_OPERATION_TEXT ? `${text.slice(0, MAX_OPERATION_TEXT)}…` : text

@@ -304,7 +304,7 @@ const PLANS: Readonly<Record<string, () => Plan>> = {
         process: { ...ROOT, args: ['sh'], terminal: true },
         cgroup: V1_CGROUP,
         host: V1_HOST,
-        user: { slot: SLOTS.podUser, open: [], uids: MAPPED, gids: MAPPED },
+        user: { isNew: false, slot: SLOTS.podUser, open: [], uids: MAPPED, gids: MAPPED },
       }),
     ),
   'exec in the host’s pid namespace': () =>

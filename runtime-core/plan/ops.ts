@@ -80,6 +80,11 @@ export const SLOTS = {
   cgroup: 11,
   /** The pty master, on its way from the child to the keeper. */
   pty: 12,
+  /** A pidfd of the child, while the parent section runs. */
+  childPidfd: 13,
+  /** OCI create: the fifo whose byte lets the container start, and the one that says what came of it. */
+  startGate: 14,
+  startAnswer: 15,
   /** First slot a plan may use as it likes. */
   free: 16,
 } as const
@@ -388,6 +393,94 @@ export const OPS = {
     about: 'one write to the first of two files that is there: a weight of the I/O scheduler in use',
   },
   personality: { code: 109, operands: [num('persona', 'hex')], about: 'execution domain: what uname says' },
+  open_process: {
+    code: 80,
+    operands: [slot('into'), num('pid'), num('started')],
+    about:
+      'a pidfd of a process that is not the interpreter’s child; `started` is its start time of /proc/<pid>/stat, so that it is no other that got the number since',
+  },
+  make_namespaces: {
+    code: 81,
+    operands: [num('flags', 'cloneflags'), data('uid_map'), data('gid_map')],
+    about:
+      'a new user namespace with its id maps, and network, IPC and UTS namespaces that it owns, into the pod’s slots: mounts and the child need them before there is a child',
+  },
+  resume_child: {
+    code: 82,
+    operands: [],
+    about: 'parent: end of what is done at one `sync_parent`; the child goes on, the next one gets what follows',
+  },
+  leave_child: {
+    code: 83,
+    operands: [],
+    about: 'parent: the child goes on by itself and waits at its gate (OCI create): nobody looks after it from here on',
+  },
+  await_exec: { code: 84, operands: [], about: 'parent: what follows is done once the program runs (poststart hooks)' },
+  await_exit: {
+    code: 85,
+    operands: [],
+    about: 'parent: stay until the program ends, hand signals and terminal on; what follows cleans up after it',
+  },
+  write_pid_file: {
+    code: 86,
+    operands: [str('path')],
+    about: 'the child’s pid, by a temporary file and rename, so that nobody reads half of it',
+  },
+  record_process: {
+    code: 87,
+    operands: [str('path')],
+    about: 'pid and start time of the child, by a temporary file and rename: the record by which it is found again',
+  },
+  send_to_socket: {
+    code: 88,
+    operands: [slot('fd'), str('socket'), str('name')],
+    about: 'hand a descriptor to whoever listens on a unix socket: the pty master, a pidfd',
+  },
+  run_hook: {
+    code: 89,
+    operands: [str('path'), strv('argv'), strv('envp'), num('timeout_ms'), data('state')],
+    about:
+      'run a program of the bundle to its end, here and in these namespaces, with the container’s state on its standard input; a zero byte in `state` stands for the pid (config.md §hooks)',
+  },
+  close_others: {
+    code: 90,
+    operands: [num('first'), oslot('kept'), oslot('also')],
+    about: 'as close_from, but for two slots that close at the exec by themselves',
+  },
+  await_start: {
+    code: 91,
+    operands: [slot('gate'), slot('answer')],
+    about:
+      'wait until somebody writes a byte to the gate (OCI create/start); what fails from here on is told through `answer`, whose end says that the program runs',
+  },
+  own_stdio: {
+    code: 92,
+    operands: [num('fd'), num('uid')],
+    about:
+      'give an inherited stream to the user, so that /dev/stdout can be opened again; /dev/null and what cannot be given is left as it is',
+  },
+  require_program: {
+    code: 93,
+    operands: [strv('candidates')],
+    about: 'fail as execve would where no candidate is a program: at create, before anybody waits for the start',
+  },
+  unlink_host: {
+    code: 94,
+    operands: [str('path')],
+    about: 'remove a file of the runtime’s own; a missing one is fine',
+  },
+  rmdir_host: {
+    code: 95,
+    operands: [str('path')],
+    about:
+      'remove an empty directory: a cgroup after its last process, the state of a container; a missing one is fine',
+  },
+  join_keyring: {
+    code: 97,
+    operands: [str('name')],
+    about: 'a session keyring of the container’s own, or what is in the caller’s would be the container’s too',
+  },
+  make_fifo: { code: 96, operands: [str('path'), num('mode', 'oct')], about: 'a named pipe of the runtime’s own' },
 } as const satisfies Record<string, OpSpec>
 
 export type OpName = keyof typeof OPS

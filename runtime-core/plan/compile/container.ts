@@ -5,11 +5,19 @@ import { forPurpose, type Op, op, type Plan } from '../ops.ts'
 import { compileCgroupOps } from './cgroup.ts'
 import { compileDevices } from './devices.ts'
 import type { ContainerInput } from './input.ts'
+import { compileLifecycle } from './lifecycle.ts'
 import { ATTR, readPropagation } from './mount-options.ts'
 import { destinationOf } from './mount-target.ts'
 import { compileMounts } from './mounts.ts'
 import { compileNamespaces } from './namespaces.ts'
-import { compileProcess, compileProcSettings, compileRlimits, compileStdio, compileTerminal } from './process.ts'
+import {
+  compileProcess,
+  compileProcSettings,
+  compileRlimits,
+  compileStdio,
+  compileTerminal,
+  inheritStdio,
+} from './process.ts'
 import { compileRootfs } from './rootfs.ts'
 import { CLONE, MNT_DETACH, MS, PLAN_SLOTS } from './slots.ts'
 import { compileContainerSysctls } from './sysctl.ts'
@@ -27,17 +35,19 @@ export function compileContainer(input: ContainerInput): Plan {
   if (process === undefined)
     throw new GantryError('invalid_argument', { action: 'read process', reason: 'it is missing' })
   requireMountNamespace(linux)
-  const namespaces = compileNamespaces(spec, input.podNamespaces)
+  const user = userNamespaceOf(linux, input.podNamespaces)
+  const namespaces = compileNamespaces(spec, input.podNamespaces, user)
   const sysctls = compileContainerSysctls(linux)
   const cgroup = compileCgroupOps(input.cgroup)
-  const user = userNamespaceOf(linux, input.podNamespaces)
+  const lifecycle = compileLifecycle(spec.hooks, input.lifecycle)
   const mounts = compileMounts(spec.mounts ?? [], input, user)
   return {
     cloneFlags: namespaces.cloneFlags | cgroup.cloneFlags,
-    prepare: [...cgroup.prepare, ...mounts.prepare, ...namespaces.prepare],
-    parent: [],
+    prepare: [...lifecycle.prepare, ...cgroup.prepare, ...mounts.prepare, ...namespaces.prepare],
+    parent: lifecycle.parent,
     child: [
       ...cgroup.child,
+      ...lifecycle.early,
       ...compileProcSettings(process, linux, host),
       ...namespaces.child,
       ...namespaces.late,
@@ -53,15 +63,25 @@ export function compileContainer(input: ContainerInput): Plan {
       ...makeWorkingDirectory(process, user),
       ...compileMasks(spec, input.mountPoint),
       ...sysctls.hold,
-      ...enterRoot(),
+      ...lifecycle.beforePivot,
+      ...enterRoot(input.noPivot === true),
       // A session of its own, also without a terminal: else its process group is the keeper's, and `kill 0` reaches the pod.
       ...(process.terminal === true
         ? compileTerminal(process, user, true)
-        : [...compileStdio(input.stdio, process, user), op('setsid')]),
+        : [
+            ...(input.stdio === 'inherit' ? inheritStdio(process, user) : compileStdio(input.stdio, process, user)),
+            op('setsid'),
+          ]),
       ...finishRoot(spec),
       ...(user === undefined ? [] : [...compileRlimits(process), ...enterUserNamespace(user)]),
       ...sysctls.late,
-      ...compileProcess(user === undefined ? process : { ...process, rlimits: [] }, input.seccomp, host),
+      ...compileProcess(
+        user === undefined ? process : { ...process, rlimits: [] },
+        input.seccomp,
+        host,
+        input.lifecycle,
+        lifecycle.beforeExec,
+      ),
     ],
   }
 }
@@ -133,8 +153,14 @@ function compileMasks(spec: OciSpec, mountPoint: string): Op[] {
   ]
 }
 
-function enterRoot(): Op[] {
-  return [op('fchdir', PLAN_SLOTS.root), op('pivot_root', '.', '.'), op('umount', '.', MNT_DETACH), op('chdir', '/')]
+function enterRoot(noPivot: boolean): Op[] {
+  return [
+    op('fchdir', PLAN_SLOTS.root),
+    ...(noPivot
+      ? [op('mount', '.', '/', undefined, MS.move, undefined), op('chroot', '.')]
+      : [op('pivot_root', '.', '.'), op('umount', '.', MNT_DETACH)]),
+    op('chdir', '/'),
+  ]
 }
 
 /** What would be in the way of making mount points, the console's being the last. */

@@ -4,12 +4,14 @@ import type { OciProcess } from '../../spec/types.ts'
 import { forPurpose, op, type Plan, SLOTS } from '../ops.ts'
 import { compileCgroupJoin, compileLateCgroupJoin } from './cgroup.ts'
 import type { HostFacts, SeccompFilter } from './input.ts'
+import { compileLifecycle, type Lifecycle } from './lifecycle.ts'
 import {
   compileProcess,
   compileProcSettings,
   compileRlimits,
   compileStdio,
   compileTerminal,
+  inheritStdio,
   type ProcessLinux,
   type Stdio,
 } from './process.ts'
@@ -22,13 +24,17 @@ export interface ExecInput {
   readonly seccomp: SeccompFilter | undefined
   readonly cgroup: CgroupPlan
   readonly host: HostFacts
-  readonly stdio: Stdio
+  readonly stdio: Stdio | 'inherit'
   /** The container's user namespace, where it is not the host's. */
   readonly user: UserNamespace | undefined
   /** Of the container's `linux`, what each of its processes gets. */
   readonly linux?: ProcessLinux
   /** The container is not in the host's PID namespace. */
   readonly pidNamespace: boolean
+  /** Absent: a child of the keeper. */
+  readonly lifecycle?: Lifecycle
+  /** The container’s init, where no keeper holds it: its pid and start time. */
+  readonly init?: { readonly pid: number; readonly startTime: bigint }
 }
 
 /** All namespaces at once, by the pidfd of the container's init (setns(2), Linux 5.8). */
@@ -36,26 +42,40 @@ const JOINED = CLONE.mount | CLONE.uts | CLONE.ipc | CLONE.network | CLONE.cgrou
 
 /** The plan of a further process in a running container: join by pidfd, drop privileges, exec. */
 export function compileExec(input: ExecInput): Plan {
-  const { process } = input
+  const { process, init } = input
   const { initial, final } = process.execCPUAffinity ?? {}
   const cgroup = initial === undefined ? compileCgroupJoin(input.cgroup) : compileLateCgroupJoin(input.cgroup)
+  const lifecycle = compileLifecycle(undefined, input.lifecycle)
+  const stdio =
+    input.stdio === 'inherit' ? inheritStdio(process, input.user) : compileStdio(input.stdio, process, input.user)
   return {
     cloneFlags: cgroup.cloneFlags,
-    prepare: [...cgroup.prepare, ...(input.pidNamespace ? [op('setns', SLOTS.target, CLONE.pid)] : [])],
-    parent: [],
+    prepare: [
+      ...(init === undefined ? [] : [op('open_process', SLOTS.target, init.pid, init.startTime)]),
+      ...cgroup.prepare,
+      ...(input.pidNamespace ? [op('setns', SLOTS.target, CLONE.pid)] : []),
+    ],
+    parent: lifecycle.parent,
     child: [
       ...compileAffinity('initial', initial),
       ...cgroup.child,
       ...compileAffinity('final', final),
+      ...lifecycle.early,
       ...compileProcSettings(process, input.linux ?? {}, input.host),
       // /dev/null and the pipes are put in place on the host: the container may have replaced its own /dev/null.
-      ...(process.terminal === true ? [] : [...compileStdio(input.stdio, process, input.user), op('setsid')]),
+      ...(process.terminal === true ? [] : [...stdio, op('setsid')]),
       ...(input.user === undefined ? [] : compileRlimits(process)),
       ...forPurpose('join the container', [
         op('setns', SLOTS.target, JOINED | (input.user === undefined ? 0n : CLONE.user) | ownTime(input)),
       ]),
       ...(process.terminal === true ? compileTerminal(process, undefined, false) : []),
-      ...compileProcess(input.user === undefined ? process : { ...process, rlimits: [] }, input.seccomp, input.host),
+      ...compileProcess(
+        input.user === undefined ? process : { ...process, rlimits: [] },
+        input.seccomp,
+        input.host,
+        input.lifecycle,
+        lifecycle.beforeExec,
+      ),
     ],
   }
 }

@@ -5,6 +5,7 @@ import type { CgroupPlan } from '../../cgroup/manager.ts'
 import type { OciSpec } from '../../spec/types.ts'
 import type { SentSlot } from '../ops.ts'
 import type { CapabilityHost } from './capabilities.ts'
+import type { Lifecycle } from './lifecycle.ts'
 
 /** The root file system of a container; mounted by the plan, in the container's own mount namespace. */
 export type RootfsMount =
@@ -16,7 +17,12 @@ export type RootfsMount =
       readonly upperdir?: string
       readonly workdir?: string
     }
-  | { readonly kind: 'bind'; readonly source: string }
+  | {
+      readonly kind: 'bind'
+      readonly source: string
+      /** Its files have the host's ids already, as those of an OCI bundle do: no id-mapped mount. */
+      readonly hasHostIds?: boolean
+    }
 
 /** What a plan depends on beside the bundle; facts about the host are read once and handed in. */
 export interface HostFacts {
@@ -52,5 +58,9 @@ export interface ContainerInput {
   /** Bind sources that are filled with what the image has at their destination before they cover it: image volumes. */
   readonly copyUpSources: ReadonlySet<string>
   /** Which of the standard streams the keeper connects; the others are /dev/null. */
-  readonly stdio: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }
+  readonly stdio: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean } | 'inherit'
+  /** The root is moved in place of pivot_root, which a root in a ramdisk does not take. */
+  readonly noPivot?: boolean
+  /** Absent: a child of the keeper, which runs at once and dies with it. */
+  readonly lifecycle?: Lifecycle
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GantryError } from '../../errors.ts'
 import type { OciLinux, OciNamespace, OciNamespaceType, OciSpec } from '../../spec/types.ts'
-import { forPurpose, type Op, op, type SentSlot } from '../ops.ts'
+import { forPurpose, type Op, op, type SentSlot, SLOTS } from '../ops.ts'
 import { CLONE, OPEN, PLAN_SLOTS } from './slots.ts'
 import { namespacesOfSysctls } from './sysctl.ts'
+import { mapText, type UserNamespace } from './user-namespace.ts'
 
 export interface NamespaceOps {
   /** Namespaces clone3 makes. */
@@ -30,6 +31,7 @@ const JOIN_ORDER: readonly OciNamespaceType[] = ['network', 'ipc', 'uts', 'time'
 export function compileNamespaces(
   { linux: { namespaces = [], timeOffsets = {}, sysctl = {} } = {}, hostname, domainname }: OciSpec,
   held: ReadonlyMap<string, SentSlot>,
+  user: UserNamespace | undefined,
 ): NamespaceOps {
   const byType = new Map<OciNamespaceType, OciNamespace>()
   for (const namespace of namespaces) {
@@ -43,6 +45,9 @@ export function compileNamespaces(
   }
   const late = new Set<OciNamespaceType>(Object.keys(timeOffsets).length > 0 ? ['cgroup', 'time'] : ['cgroup'])
   const made = [...byType.values()].filter(({ path }) => path === undefined)
+  const owned = user?.isNew === true ? OWNED.filter(([type]) => made.some((one) => one.type === type)) : []
+  const isOwned = (type: OciNamespaceType): boolean => type === 'user' || owned.some(([one]) => one === type)
+  const cloned = made.filter(({ type }) => !late.has(type) && !isOwned(type))
   const changed = new Set<OciNamespaceType>(['mount', ...namespacesOfSysctls(sysctl)])
   if (hostname || domainname) changed.add('uts')
   const joined = (type: OciNamespaceType): Op[] => {
@@ -50,14 +55,32 @@ export function compileNamespaces(
     return path === undefined ? [] : join(type, path, held, changed.has(type))
   }
   return {
-    cloneFlags: made.filter(({ type }) => !late.has(type)).reduce((flags, { type }) => flags | CLONE[type], 0n),
-    prepare: joined('pid'),
-    child: JOIN_ORDER.flatMap(joined),
+    cloneFlags: cloned.reduce((flags, { type }) => flags | CLONE[type], 0n),
+    prepare: [...(user?.isNew === true ? makeOwned(user, owned) : []), ...joined('pid')],
+    child: [
+      ...owned.map(([type, slot]) => op('setns', slot, CLONE[type])),
+      ...JOIN_ORDER.flatMap(joined),
+      ...(made.some(({ type }) => type === 'network') ? forPurpose('set up loopback', [op('loopback_up')]) : []),
+    ],
     late: made
       .filter(({ type }) => late.has(type))
       .flatMap(({ type }) => (type === 'time' ? makeTimeNamespace(timeOffsets) : [op('unshare', CLONE[type])])),
     mount: joined('mount'),
   }
+}
+
+/** Namespaces that must belong to a new user namespace, or its root could not configure them. */
+const OWNED = [
+  ['network', SLOTS.podNet],
+  ['ipc', SLOTS.podIpc],
+  ['uts', SLOTS.podUts],
+] as const
+
+/** The mounts need them before the child may enter the user namespace, so they are made beside it, not by its clone. */
+function makeOwned(user: UserNamespace, owned: readonly (typeof OWNED)[number][]): Op[] {
+  const flags = owned.reduce<bigint>((all, [type]) => all | CLONE[type], CLONE.user)
+  const ops = [op('make_namespaces', flags, mapText(user.uids), mapText(user.gids))]
+  return forPurpose('make user namespace', ops)
 }
 
 /**

@@ -5,6 +5,7 @@ import type { OciLinux, OciProcess, OciRlimit } from '../../spec/types.ts'
 import { forPurpose, type Op, op, SLOTS, tolerating } from '../ops.ts'
 import { compileCapabilities } from './capabilities.ts'
 import type { HostFacts, SeccompFilter } from './input.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import { compileScheduling } from './scheduling.ts'
 import { AT_EMPTY_PATH, CLONE_TREE, ERRNO, OPEN, PLAN_SLOTS } from './slots.ts'
 import { hostId, type UserNamespace } from './user-namespace.ts'
@@ -64,6 +65,12 @@ function compileOomScore(process: OciProcess, { capabilities }: HostFacts): Op[]
   return forPurpose('set oom_score_adj', [mayLower ? write : tolerating(write, ERRNO.EACCES)])
 }
 
+/** The streams of whoever called: they stay where they are, and become the user's where that is harmless. */
+export function inheritStdio(process: OciProcess, user: UserNamespace | undefined): Op[] {
+  const uid = hostId(process.user?.uid ?? 0, user?.uids, 'uid')
+  return [0, 1, 2].map((number) => op('own_stdio', number, uid))
+}
+
 /** stdin, stdout, stderr without a terminal: pipes of the keeper, or /dev/null of the current root. */
 export function compileStdio(stdio: Stdio, process: OciProcess, user: UserNamespace | undefined): Op[] {
   const wanted = [stdio.stdin, stdio.stdout, stdio.stderr]
@@ -116,9 +123,16 @@ function bindConsole(slave: number): Op[] {
  * The order is the security: bounding set and groups while they may still be changed, user before capabilities,
  * the filter as late as it may be (config.md §process; runc's finalizeNamespace has the same order).
  *
+ * @param beforeExec Waits and hooks that come when nothing but the program is left.
  * @throws GantryError `invalid_argument` naming the field that cannot be honoured.
  */
-export function compileProcess(process: OciProcess, seccomp: SeccompFilter | undefined, host: HostFacts): Op[] {
+export function compileProcess(
+  process: OciProcess,
+  seccomp: SeccompFilter | undefined,
+  host: HostFacts,
+  lifecycle?: Lifecycle,
+  beforeExec: readonly Op[] = [],
+): Op[] {
   const args = process.args ?? []
   if (args[0] === undefined || args[0] === '') {
     throw new GantryError('invalid_argument', {
@@ -128,20 +142,31 @@ export function compileProcess(process: OciProcess, seccomp: SeccompFilter | und
   }
   const noNewPrivileges = process.noNewPrivileges ?? false
   const filter = seccomp === undefined ? [] : compileFilter(seccomp)
+  const programs = candidates(args[0], process.env ?? [])
+  const ready =
+    lifecycle === undefined
+      ? []
+      : [...forPurpose(`start "${args[0]}"`, [op('require_program', programs)]), ...beforeExec]
   return [
     ...compileRlimits(process),
-    op('close_from', 3),
+    closeDescriptors(lifecycle),
     ...forPurpose(`change to working directory "${process.cwd}"`, [op('chdir', process.cwd)]),
     ...(process.user?.umask === undefined ? [] : [op('umask', process.user.umask)]),
     ...(noNewPrivileges ? [] : filter),
     ...compileIdentity(process, host),
-    op('prctl', PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
-    ...(noNewPrivileges ? [op('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ...filter] : []),
+    ...(lifecycle === undefined ? [op('prctl', PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)] : []),
+    ...(noNewPrivileges ? [op('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)] : []),
+    ...ready,
+    ...(noNewPrivileges ? filter : []),
     op('reset_signals'),
-    ...forPurpose(`start "${args[0]}"`, [
-      op('execve', candidates(args[0], process.env ?? []), args, process.env ?? []),
-    ]),
+    ...forPurpose(`start "${args[0]}"`, [op('execve', programs, args, process.env ?? [])]),
   ]
+}
+
+function closeDescriptors(lifecycle: Lifecycle | undefined): Op {
+  const first = 3 + (lifecycle?.preservedFds ?? 0)
+  if (lifecycle?.gate === undefined) return op('close_from', first)
+  return op('close_others', first, SLOTS.startGate, SLOTS.startAnswer)
 }
 
 function compileIdentity(process: OciProcess, host: HostFacts): Op[] {

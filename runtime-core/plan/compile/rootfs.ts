@@ -26,7 +26,7 @@ export function compileRootfs(
   if (rootfs.kind === 'bind') {
     return forPurpose(`mount root "${rootfs.source}"`, [
       op('open_tree', PLAN_SLOTS.root, undefined, rootfs.source, CLONE_TREE | RECURSIVE),
-      ...(user === undefined ? [] : [op('idmap_mount', PLAN_SLOTS.root, user.slot, 0)]),
+      ...(user === undefined || rootfs.hasHostIds ? [] : [op('idmap_mount', PLAN_SLOTS.root, user.slot, 0)]),
       ...attach,
     ])
   }

@@ -71,6 +71,7 @@ export const MS = {
   nosymfollow: 256n,
   noatime: 1n << 10n,
   nodiratime: 1n << 11n,
+  move: 1n << 13n,
   rec: 1n << 14n,
   private: 1n << 18n,
   slave: 1n << 19n,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GantryError } from '../../errors.ts'
 import type { OciIdMapping, OciLinux, OciMount } from '../../spec/types.ts'
-import { type Op, op, type SentSlot } from '../ops.ts'
+import { type Op, op, type SentSlot, SLOTS } from '../ops.ts'
 import { OPEN, PLAN_SLOTS } from './slots.ts'
 
 /** The user namespace a container joins, and what its ids are on the host. */
@@ -10,6 +10,8 @@ export interface UserNamespace {
   readonly slot: number
   /** Opens it where nobody holds it. */
   readonly open: readonly Op[]
+  /** It is the container's own, made before the child is, and owns the namespaces that are made with it. */
+  readonly isNew: boolean
   readonly uids: readonly OciIdMapping[]
   readonly gids: readonly OciIdMapping[]
 }
@@ -17,21 +19,25 @@ export interface UserNamespace {
 /**
  * The user namespace of a container (config-linux.md §user namespace mappings); undefined where it is the host's.
  *
- * @throws GantryError `unimplemented` for a new one: pods make it, containers join it.
+ * @throws GantryError `invalid_argument` for a new one without mappings: nobody could be anybody in it.
  */
 export function userNamespaceOf(linux: OciLinux, held: ReadonlyMap<string, SentSlot>): UserNamespace | undefined {
   const namespace = linux.namespaces?.find(({ type }) => type === 'user')
   if (namespace === undefined) return undefined
   const { uidMappings = [], gidMappings = [] } = linux
   if (namespace.path === undefined) {
-    throw new GantryError('unimplemented', {
-      action: 'read linux.namespaces',
-      reason: 'a new user namespace per container is not supported yet, expected the path of one',
-    })
+    if (uidMappings.length === 0 || gidMappings.length === 0) {
+      throw new GantryError('invalid_argument', {
+        action: 'read linux.uidMappings and linux.gidMappings',
+        reason: 'they are empty, but there is to be a user namespace',
+      })
+    }
+    return { slot: SLOTS.podUser, open: [], isNew: true, uids: uidMappings, gids: gidMappings }
   }
   const slot = held.get(namespace.path)
   return {
     slot: slot ?? PLAN_SLOTS.userNamespace,
+    isNew: false,
     open:
       slot === undefined ? [op('open', PLAN_SLOTS.userNamespace, namespace.path, OPEN.rdonly | OPEN.nonblock, 0)] : [],
     uids: uidMappings,

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { errnoOf, GantryError } from '../errors.ts'
+import type { OciSpec } from '../spec/types.ts'
+
+export interface Bundle {
+  /** Absolute. */
+  readonly path: string
+  readonly spec: OciSpec
+  /** config.json as it was read. */
+  readonly text: string
+  /** Absolute, an existing directory. */
+  readonly rootfs: string
+}
+
+/**
+ * Reads a bundle (bundle.md).
+ *
+ * @throws GantryError that names what is missing or wrong.
+ */
+export function readBundle(path: string): Bundle {
+  const absolute = resolve(path)
+  const text = readText(join(absolute, 'config.json'))
+  const spec = parseSpec(text)
+  if (spec.root === undefined || spec.root.path === '') {
+    throw new GantryError('invalid_argument', { action: 'read root.path', reason: 'it is missing' })
+  }
+  const rootfs = resolve(absolute, spec.root.path)
+  requireDirectory(rootfs)
+  return { path: absolute, spec, text, rootfs }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') {
+      throw new GantryError('not_found', { action: 'JSON specification file config.json not found', subject: path })
+    }
+    throw new GantryError('invalid_argument', { action: 'read', subject: path, cause })
+  }
+}
+
+/** @throws GantryError `invalid_argument` for what is no config.json. */
+export function parseSpec(text: string): OciSpec {
+  try {
+    return JSON.parse(text) as OciSpec
+  } catch (cause) {
+    throw new GantryError('invalid_argument', { action: 'parse config.json', cause })
+  }
+}
+
+function requireDirectory(path: string): void {
+  let isDirectory: boolean
+  try {
+    isDirectory = statSync(path).isDirectory()
+  } catch (cause) {
+    throw new GantryError('invalid_argument', { action: 'find root', subject: path, cause })
+  }
+  if (!isDirectory) {
+    throw new GantryError('invalid_argument', { action: 'find root', subject: path, errno: 'ENOTDIR' })
+  }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs'
+import { GantryError } from '../errors.ts'
+import type { OciSpec } from '../spec/types.ts'
+import { type ContainerFiles, type ContainerRecord, readRecord } from '../state/container-record.ts'
+import { type ContainerState, readStatus } from '../state/container-status.ts'
+import { parseSpec } from './bundle.ts'
+
+/** How long a command waits for another one on the same container. */
+export const LOCK_DEADLINE_MS = 30_000
+
+export interface FoundContainer extends ContainerState {
+  readonly files: ContainerFiles
+  readonly record: ContainerRecord
+}
+
+/** @throws GantryError `not_found` with runc's words. */
+export function findContainer(root: string, id: string): FoundContainer {
+  const { files, record } = readRecord(root, id)
+  return { files, record, ...readStatus(files, record) }
+}
+
+/** config.json as it was at create. */
+export function readConfig(files: ContainerFiles): OciSpec {
+  return parseSpec(readFileSync(files.config, 'utf8'))
+}
+
+/** The error of a command that the container's status forbids. */
+export function forbidden(text: string): GantryError {
+  return new GantryError('failed_precondition', { action: text })
+}

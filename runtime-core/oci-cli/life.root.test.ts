@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { eventually } from '../keeper/test/eventually.ts'
+import { makeConfig, Workplace } from './testing.ts'
+
+const test = suite<{ place: Workplace }>('the life of a container')
+test.before.each((context) => {
+  context.place = new Workplace()
+})
+test.after.each(({ place }) => place.leave())
+
+const SLEEP = makeConfig(['sleep', '1000'])
+
+test('run forwards output and exit status, and leaves nothing', ({ place }) => {
+  const id = place.id()
+  const bundle = place.bundle(makeConfig(['sh', '-c', 'echo hello; echo oops >&2; exit 7']))
+  assert.equal(place.call('run', '-b', bundle, id), { status: 7, stdout: 'hello\n', stderr: 'oops\n' })
+  assert.not(existsSync(join(place.root, id)))
+  assert.match(place.call('state', id).stderr, /container does not exist/)
+})
+
+test('create, start, kill and delete go through the states of the specification', async ({ place }) => {
+  const id = place.id()
+  const bundle = place.bundle(SLEEP)
+  const pidFile = join(place.directory, 'pid')
+  place.must('create', '--bundle', bundle, '--pid-file', pidFile, id)
+  const created = place.state(id)
+  assert.is(created.status, 'created')
+  assert.is(created.pid, Number(readFileSync(pidFile, 'latin1')))
+  assert.is(created['bundle'], bundle)
+  place.must('start', id)
+  assert.is(place.state(id).status, 'running')
+  assert.is(readFileSync(`/proc/${created.pid}/comm`, 'latin1'), 'sleep\n')
+  place.must('kill', id, 'KILL')
+  await eventually('it has stopped', () => place.state(id).status === 'stopped')
+  assert.is(place.state(id).pid, 0)
+  place.must('delete', id)
+  assert.is(place.call('state', id).status, 1)
+})
+
+test('commands that the state forbids fail in runc’s words', async ({ place }) => {
+  const id = place.id()
+  const bundle = place.bundle(SLEEP)
+  const words = (...args: readonly string[]) => {
+    const { status, stderr } = place.call(...args)
+    assert.ok(status !== 0, args.join(' '))
+    return /msg="((?:[^"\\]|\\.)*)"/.exec(stderr)?.[1]
+  }
+  assert.is(words('start', id), 'container does not exist')
+  assert.is(words('create', '-b', bundle, '..'), 'invalid container ID format \\"..\\"')
+  place.must('create', '-b', bundle, id)
+  assert.is(words('create', '-b', bundle, id), `container with given ID already exists \\"${id}\\"`)
+  place.must('start', id)
+  assert.is(words('start', id), 'cannot start an already running container')
+  assert.is(words('delete', id), `cannot delete container ${id} that is not stopped: running`)
+  assert.is(words('kill', id, 'NONSENSE'), 'unknown signal \\"NONSENSE\\"')
+  place.must('kill', id, '9')
+  await eventually('it has stopped', () => place.state(id).status === 'stopped')
+  assert.is(words('start', id), 'cannot start a container that has stopped')
+  assert.is(words('kill', id), 'container not running')
+  assert.is(words('exec', id, 'true'), 'cannot exec in a stopped container')
+  place.must('kill', '--all', id)
+  place.must('delete', id)
+  place.must('delete', '--force', id)
+})
+
+test('a created container can be deleted', async ({ place }) => {
+  const id = place.id()
+  place.must('create', '-b', place.bundle(SLEEP), id)
+  const { pid } = place.state(id)
+  place.must('delete', id)
+  await eventually('its process is gone', () => !existsSync(`/proc/${pid}`))
+})
+
+test('a failed create says which operation failed, and leaves nothing', ({ place }) => {
+  const id = place.id()
+  const config = makeConfig(['sh'], { mounts: [{ destination: '/x', type: 'bind', source: '/nonexistent-source' }] })
+  const { status, stderr } = place.call('create', '-b', place.bundle(config), id)
+  assert.is(status, 1)
+  assert.match(stderr, /mount \\"\/nonexistent-source\\" on \\"\/x\\": open_tree .*: ENOENT/)
+  assert.not(existsSync(join(place.root, id)))
+})
+
+test('a program that is not there fails the create, not the start', ({ place }) => {
+  const { status, stderr } = place.call('create', '-b', place.bundle(makeConfig(['nowhere'])), place.id())
+  assert.is(status, 1)
+  assert.match(stderr, /start \\"nowhere\\": require_program .*: ENOENT/)
+})
+
+test('a file that is no program fails the start, which says so', ({ place }) => {
+  const id = place.id()
+  const bundle = place.bundle(makeConfig(['/bad']))
+  writeProgram(join(bundle, 'rootfs', 'bad'), '\x7fELF but no')
+  place.must('create', '-b', bundle, id)
+  const { status, stderr } = place.call('start', id)
+  assert.is(status, 1)
+  assert.match(stderr, /start \\"\/bad\\": execve .*: ENOEXEC/)
+  place.must('delete', id)
+})
+
+function writeProgram(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o755 })
+}
+
+test('exec joins the container and forwards status; a missing program is 255', ({ place }) => {
+  const id = place.id()
+  place.must('run', '-d', '-b', place.bundle(SLEEP), id)
+  assert.match(place.must('exec', id, 'ps'), /1 .*sleep 1000/)
+  assert.is(place.call('exec', '-e', 'A=b', '--cwd', '/bin', id, 'sh', '-c', 'echo $A $PWD; exit 3').stdout, 'b /bin\n')
+  assert.is(place.call('exec', id, 'sh', '-c', 'exit 3').status, 3)
+  assert.is(place.must('exec', '-u', '7:8', '-g', '9', id, 'id'), 'uid=7 gid=8 groups=9\n')
+  const missing = place.call('exec', id, 'nowhere')
+  assert.is(missing.status, 255)
+  assert.match(missing.stderr, /start \\"nowhere\\": .*ENOENT/)
+  place.must('delete', '-f', id)
+})
+
+test('a log file gets the error as the record that shims read', ({ place }) => {
+  const log = join(place.directory, 'log.json')
+  const { status, stderr } = place.call('--log', log, '--log-format', 'json', 'start', 'nobody')
+  assert.is(status, 1)
+  assert.is(stderr, 'container does not exist\n')
+  const record = JSON.parse(readFileSync(log, 'utf8').trim())
+  assert.is(record.level, 'error')
+  assert.is(record.msg, 'container does not exist')
+  assert.match(record.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+})
+
+test.run()
