@@ -22,12 +22,33 @@
 
 static int result(long r) { return r < 0 ? -errno : 0; }
 
-/* Where the parent section stops and what it waits for is the parent's loop; as an operation it does nothing. */
-int op_mark(struct interpreter *in, const struct op *op)
+/* Where the parent section stops and what it waits for is the parent's loop (birth.h); in a child they would be a mistake. */
+int op_resume_child(struct interpreter *in, const struct op *op)
 {
 	(void)in;
 	(void)op;
-	return 0;
+	return -ENOSYS;
+}
+
+int op_leave_child(struct interpreter *in, const struct op *op)
+{
+	(void)in;
+	(void)op;
+	return -ENOSYS;
+}
+
+int op_await_exec(struct interpreter *in, const struct op *op)
+{
+	(void)in;
+	(void)op;
+	return -ENOSYS;
+}
+
+int op_await_exit(struct interpreter *in, const struct op *op)
+{
+	(void)in;
+	(void)op;
+	return -ENOSYS;
 }
 
 /* ---- processes ---------------------------------------------------------------------------------------------- */

@@ -96,7 +96,7 @@ test('the record of a process that ended tells how; of a living one it does not'
 
 /** Numbers that both sides write by hand. */
 test('the keeper’s header has the same numbers', () => {
-  const header = readFileSync(new URL('keeper.h', import.meta.url), 'utf8')
+  const header = ['keeper.h', 'birth.h'].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8')).join('')
   const numbers = (names: string): string => header.slice(header.indexOf(names)).split('\n', 3).join(' ')
   assert.match(header, new RegExp(`#define PROTOCOL_VERSION ${PROTOCOL_VERSION}u`))
   assert.match(header, new RegExp(`#define FAILED_CLONE 0x${FAILED_CLONE.toString(16)}u`))
