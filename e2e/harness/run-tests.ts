@@ -10,9 +10,10 @@ import { NO_TESTS } from './test-counts.ts'
 import { finalReport, progressLine, type Result, sumOf } from './test-report.ts'
 import { FILE_SUITES, type FileSuite, findTests, SUITES, type SuiteName } from './test-suites.ts'
 
-const USAGE = `usage: node e2e/harness/run-tests.ts [--static] [--unit] [--root] [--e2e] [--filter TEXT]
+const USAGE = `usage: node e2e/harness/run-tests.ts [--static] [--unit] [--root] [--e2e] [--filter TEXT] [--except TEXT]
 
-Runs the named suites, or all of them; with --filter only the files whose path contains TEXT.
+Runs the named suites, or all of them; with --filter only the files whose path contains TEXT, with --except those whose
+path does not.
   --static  type check, lint, checks        --unit  *.test.ts
   --root    *.root.test.ts, as root         --e2e   *.e2e.test.ts, as root
 `
@@ -21,13 +22,22 @@ interface TestRun {
   readonly env: NodeJS.ProcessEnv
   readonly signal: AbortSignal
   readonly filter: string | undefined
+  readonly except: string | undefined
   readonly report: (result: Result) => void
 }
 
 async function main(): Promise<void> {
   const flags = { type: 'boolean' } as const
   const { values } = parseArgs({
-    options: { static: flags, unit: flags, root: flags, e2e: flags, filter: { type: 'string' }, help: flags },
+    options: {
+      static: flags,
+      unit: flags,
+      root: flags,
+      e2e: flags,
+      filter: { type: 'string' },
+      except: { type: 'string' },
+      help: flags,
+    },
   })
   if (values.help === true) return void process.stdout.write(USAGE)
   const named = SUITES.filter((suite) => values[suite] === true)
@@ -37,6 +47,7 @@ async function main(): Promise<void> {
     env: testEnvironment(),
     signal: untilInterrupted(),
     filter: values.filter,
+    except: values.except,
     report: (result) => {
       results.push(result)
       process.stdout.write(`${progressLine(result)}\n`)
@@ -59,7 +70,7 @@ async function runSuites(suites: readonly SuiteName[], run: TestRun): Promise<vo
 
 async function runFileSuite(suite: FileSuite, run: TestRun): Promise<void> {
   const { concurrency, needsRoot } = FILE_SUITES[suite]
-  const open = await findTests(suite, run.filter)
+  const open = await findTests(suite, run)
   if (needsRoot && process.getuid?.() !== 0) return reportWithoutRoot(suite, open, run)
   const watch = await HostWatch.begin()
   const worker = async (): Promise<void> => {

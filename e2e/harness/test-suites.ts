@@ -30,7 +30,13 @@ export function suiteOf(path: string): FileSuite | undefined {
   return names.find((name) => path.endsWith(FILE_SUITES[name].ending))
 }
 
-/** The test files of a suite whose paths contain `filter`. */
-export async function findTests(suite: FileSuite, filter = ''): Promise<string[]> {
-  return (await listFiles()).filter((path) => suiteOf(path) === suite && path.includes(filter))
+export interface TestSelection {
+  readonly filter?: string | undefined
+  readonly except?: string | undefined
+}
+
+/** The test files of a suite whose paths contain `filter` and do not contain `except`. */
+export async function findTests(suite: FileSuite, { filter = '', except }: TestSelection = {}): Promise<string[]> {
+  const isChosen = (path: string) => path.includes(filter) && (except === undefined || !path.includes(except))
+  return (await listFiles()).filter((path) => suiteOf(path) === suite && isChosen(path))
 }
