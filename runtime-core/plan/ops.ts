@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { data, num, type Operand, type OperandKind, type OpSpec, oslot, ostr, slot, str, strv } from './operands.ts'
+
+export type { NumberFormat, Operand, OperandKind, OpSpec } from './operands.ts'
+export { ABSENT, type SentSlot, SLOT_COUNT, SLOTS, WORDS_PER_OP } from './wire-slots.ts'
 
 /**
  * The one table of launch-plan operations. The assembler, the disassembler, `gantry explain`, the C header and the
@@ -7,91 +11,7 @@
  * One operation is one C function of at most a screen (keeper/interpret_*.c), in effect one system call. A plan has no
  * conditionals: TypeScript decides, C obeys. The only latitude is `tolerate`: up to two errnos per operation that
  * count as success.
- *
- * Operand kinds
- * - `str`   NUL-terminated bytes; `ostr` the same or absent (NULL)
- * - `u64`   an unsigned number
- * - `slot`  index into the keeper's table of file descriptors; `oslot` the same or absent (AT_FDCWD / none)
- * - `data`  bytes with a length (takes two words)
- * - `strv`  a NULL-terminated array of strings
  */
-export type OperandKind = 'str' | 'ostr' | 'u64' | 'slot' | 'oslot' | 'data' | 'strv'
-
-/** How a number is printed by `gantry explain`. */
-export type NumberFormat =
-  | 'dec'
-  | 'oct'
-  | 'hex'
-  | 'openflags'
-  | 'msflags'
-  | 'attr'
-  | 'propagation'
-  | 'cloneflags'
-  | 'dev'
-  | 'rlimit'
-  | 'prctl'
-
-export interface Operand {
-  readonly name: string
-  readonly kind: OperandKind
-  readonly format?: NumberFormat
-}
-
-export interface OpSpec {
-  readonly code: number
-  readonly operands: readonly Operand[]
-  /** What it does, and why it stands where it stands. */
-  readonly about: string
-}
-
-const str = <N extends string>(name: N) => ({ name, kind: 'str' }) as const
-const ostr = <N extends string>(name: N) => ({ name, kind: 'ostr' }) as const
-const num = <N extends string>(name: N, format: NumberFormat = 'dec') => ({ name, kind: 'u64', format }) as const
-const slot = <N extends string>(name: N) => ({ name, kind: 'slot' }) as const
-const oslot = <N extends string>(name: N) => ({ name, kind: 'oslot' }) as const
-const data = <N extends string>(name: N) => ({ name, kind: 'data' }) as const
-const strv = <N extends string>(name: N) => ({ name, kind: 'strv' }) as const
-
-/** A word that means "no slot" or "no string" on the wire. */
-export const ABSENT = 0xffff_ffff_ffff_ffffn
-
-/** Words per operation: enough for the widest row of the table. */
-export const WORDS_PER_OP = 6
-
-/** Descriptors a plan can hold at once. */
-export const SLOT_COUNT = 48
-
-/** Slots the keeper fills before it clones, or takes over from `send_fd`. The rest are the plan's own. */
-export const SLOTS = {
-  stdin: 0,
-  stdout: 1,
-  stderr: 2,
-  /** `/proc/<pid>` of the child, while the parent section runs. */
-  child: 3,
-  podNet: 4,
-  podIpc: 5,
-  podUts: 6,
-  podUser: 7,
-  podPid: 8,
-  podMount: 9,
-  /** exec: pidfd of the container's init. */
-  target: 10,
-  /** v2: the directory the child is born into (CLONE_INTO_CGROUP). */
-  cgroup: 11,
-  /** The pty master, on its way from the child to the keeper. */
-  pty: 12,
-  /** A pidfd of the child, while the parent section runs. */
-  childPidfd: 13,
-  /** OCI create: the fifo whose byte lets the container start, and the one that says what came of it. */
-  startGate: 14,
-  startAnswer: 15,
-  /** First slot a plan may use as it likes. */
-  free: 16,
-} as const
-
-/** What a descriptor sent by `send_fd` becomes in the keeper: the pod slot of that number, or the pty. */
-export type SentSlot = (typeof SLOTS)['podNet' | 'podIpc' | 'podUts' | 'podUser' | 'podPid' | 'podMount' | 'pty']
-
 export const OPS = {
   open: {
     code: 1,
