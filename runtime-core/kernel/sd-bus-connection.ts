@@ -144,7 +144,10 @@ export class SdBusConnection {
   }
 
   #take(message: BusMessage): void {
-    if (message.kind === 'signal') return this.#listener.heard(message.body)
+    if (message.kind === 'signal') {
+      this.#listener.heard(message.body)
+      return
+    }
     const pending = this.#pending.get(message.cookie)
     if (message.kind === 'reply') pending?.resolve(message.body)
     else pending?.reject(new BusCallError(pending.method, pending.subject, message.name, message.message))
