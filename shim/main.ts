@@ -48,6 +48,8 @@ import { REMOTE_LIMITS } from './streaming/spdy-remote.ts'
 import { containerCapabilities } from './translate/capabilities.ts'
 import { containerRlimits } from './translate/rlimits.ts'
 import { defaultSeccomp } from './translate/seccomp-default.ts'
+import { BesideServer } from './upstream/beside.ts'
+import { UpstreamRuntime } from './upstream/upstream.ts'
 import { VERSION } from './version.ts'
 
 const SHUTDOWN_GRACE_MS = 2000
@@ -57,13 +59,14 @@ async function run(config: GantryConfig, log: Logger): Promise<void> {
   const started = performance.now()
   const stopPrinting = printFacts(log)
   if (config.cgroupDriver === 'systemd') throw unsupportedDriver()
+  const upstream = await openUpstream(config, log)
   await mkdir(config.state, { recursive: true, mode: 0o711 })
   const host = await readHost()
   const database = openDatabase(config.root)
   const spawner = new KeeperSpawner()
   spawner.start()
   const node = await assembleNode(config, host, database, spawner, log)
-  const server = new GrpcServer(() => performance.now())
+  const server = upstream === undefined ? new GrpcServer(() => performance.now()) : besideServer(config, node, upstream)
   const streaming = streamingServer(config, log)
   await streaming.listen()
   server.add('RuntimeService', RuntimeServiceService, runtimeService(node, streaming))
@@ -109,6 +112,29 @@ async function run(config: GantryConfig, log: Logger): Promise<void> {
   spawner.close()
   // The database is not closed: its WAL, which was grown while the disk had room, would be removed.
   stopPrinting()
+}
+
+/** The node's own runtime; undefined where we are it. */
+async function openUpstream(config: GantryConfig, log: Logger): Promise<UpstreamRuntime | undefined> {
+  if (config.upstreamEndpoint === '') return undefined
+  return UpstreamRuntime.open({
+    endpoint: config.upstreamEndpoint,
+    driver: config.cgroupDriver,
+    onTrouble: (error) => log.error({ err: messageOf(error) }, 'upstream and this daemon do not go together'),
+  })
+}
+
+function besideServer(config: GantryConfig, node: RuntimeNode, upstream: UpstreamRuntime): BesideServer {
+  const server = new BesideServer({
+    upstream: upstream.connection,
+    handlers: new Set(config.upstreamHandlers),
+    objects: node.objects,
+    images: node.images,
+    refusal: () => upstream.refusal,
+    now: () => performance.now(),
+  })
+  upstream.onBack(() => server.upstreamIsBack())
+  return server
 }
 
 function streamingServer(config: GantryConfig, log: Logger): StreamingServer {

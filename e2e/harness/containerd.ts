@@ -35,7 +35,7 @@ const POLL_MS = 50
 export class PrivateContainerd {
   readonly endpoint: string
   readonly #options: ContainerdOptions
-  readonly #child: ChildProcess
+  #child: ChildProcess
 
   private constructor(options: ContainerdOptions, child: ChildProcess) {
     this.#options = options
@@ -46,15 +46,7 @@ export class PrivateContainerd {
   /** Starts it and waits for its socket; what it logs goes to `<directory>/containerd.log`. */
   static async start(options: ContainerdOptions): Promise<PrivateContainerd> {
     await mkdir(options.directory, { recursive: true })
-    const config = join(options.directory, 'config.toml')
-    await writeFile(config, configuration(options))
-    const log = await open(join(options.directory, 'containerd.log'), 'w')
-    const child = spawn(options.program ?? 'containerd', ['--config', config], {
-      stdio: ['ignore', log.fd, log.fd],
-    })
-    await once(child, 'spawn')
-    await log.close()
-    const started = new PrivateContainerd(options, child)
+    const started = new PrivateContainerd(options, await launch(options))
     try {
       await started.#ready()
     } catch (error) {
@@ -67,6 +59,20 @@ export class PrivateContainerd {
   /** The daemon's process id. */
   get pid(): number {
     return this.#child.pid ?? 0
+  }
+
+  /** Ends the daemon by a signal, and waits for its end. Its pods go on. */
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const ended = once(this.#child, 'exit')
+    this.#child.kill(signal)
+    await ended
+  }
+
+  /** Starts it again after `kill`, and waits for its socket. */
+  async restart(): Promise<void> {
+    this.#child = await launch(this.#options)
+    await this.#ready()
   }
 
   /** Ends the daemon, its remaining shims and their containers, and removes its files and its bridge. */
@@ -125,6 +131,16 @@ export class PrivateContainerd {
     const ours = points.filter((point) => point.startsWith(`${this.#options.directory}/`))
     for (const point of ours.reverse()) await runCommand('umount', ['-l', point])
   }
+}
+
+async function launch(options: ContainerdOptions): Promise<ChildProcess> {
+  const config = join(options.directory, 'config.toml')
+  await writeFile(config, configuration(options))
+  const log = await open(join(options.directory, 'containerd.log'), 'a')
+  const child = spawn(options.program ?? 'containerd', ['--config', config], { stdio: ['ignore', log.fd, log.fd] })
+  await once(child, 'spawn')
+  await log.close()
+  return child
 }
 
 // libcni names a cached result by network, container and interface; writeBridgeConfig names a network as its bridge.

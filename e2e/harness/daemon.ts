@@ -28,6 +28,8 @@ export interface DaemonOptions {
   /** Flags of gantryd over those of the harness, by name without dashes. */
   readonly flags?: Readonly<Record<string, string>>
   readonly env?: NodeJS.ProcessEnv
+  /** Puts it in front of a private containerd, which shares network and registry with it. */
+  readonly beside?: 'containerd'
   /** A file system of this size (tmpfs: `8m`) for its root directory, to fill it up. */
   readonly rootSize?: string
 }
@@ -83,7 +85,7 @@ export class DaemonUnderTest implements AsyncDisposable {
 
   /** True where containerd has the daemon's place. */
   get isPeer(): boolean {
-    return this.#containerd !== undefined
+    return this.#gantryd === undefined
   }
 
   /** Persistent and runtime state of gantryd. */
@@ -102,6 +104,12 @@ export class DaemonUnderTest implements AsyncDisposable {
   /** Plugins a suite puts there come before the machine's own. */
   get pluginDirectory(): string {
     return join(this.directory, 'plugins')
+  }
+
+  /** The runtime that it stands in front of. */
+  get upstream(): PrivateContainerd {
+    if (this.#containerd === undefined) throw new Error('it was not started beside another runtime')
+    return this.#containerd
   }
 
   get pid(): number {
@@ -172,7 +180,7 @@ export class DaemonUnderTest implements AsyncDisposable {
     if (this.#gantryd?.running !== false) await attempt('remove pods', () => this.workloads.removeAllPods())
     this.client.close()
     await attempt('stop daemon', () => this.#stop())
-    if (this.#containerd === undefined) await attempt('leaks', () => this.#expectNothing())
+    if (this.#gantryd !== undefined) await attempt('leaks', () => this.#expectNothing())
     await attempt('clean up', () => this.#sweep())
     await this.registry.close()
     await rm(this.directory, { recursive: true, force: true })
@@ -247,14 +255,18 @@ async function assemble(directory: string, options: DaemonOptions): Promise<Part
     await writeBridgeConfig(cniConfDirectory, { bridge: marks.bridge, subnet, ipamDirectory: join(directory, 'ipam') })
   }
   const common = { marks, registry, env: options.env ?? {} }
-  if (process.env['GANTRY_E2E_PEER'] === 'containerd') {
-    const containerd = await PrivateContainerd.start({
-      directory: join(directory, 'containerd'),
-      certsDirectory,
-      cniConfDirectory,
-      cniBinDirectory,
-      sandboxImage: IMAGES.pause,
-    })
+  const isPeer = process.env['GANTRY_E2E_PEER'] === 'containerd'
+  const containerd =
+    isPeer || options.beside === 'containerd'
+      ? await PrivateContainerd.start({
+          directory: join(directory, 'containerd'),
+          certsDirectory,
+          cniConfDirectory,
+          cniBinDirectory,
+          sandboxImage: IMAGES.pause,
+        })
+      : undefined
+  if (isPeer && containerd !== undefined) {
     const socket = containerd.endpoint.slice('unix://'.length)
     return { ...common, socket, containerd, gantryd: undefined }
   }
@@ -267,10 +279,11 @@ async function assemble(directory: string, options: DaemonOptions): Promise<Part
     'cni-bin-dir': `${join(directory, 'plugins')}:${cniBinDirectory}`,
     'registry-config-dir': certsDirectory,
     'metrics-listen': `unix:${join(directory, METRICS_SOCKET)}`,
+    ...(containerd === undefined ? {} : { 'upstream-endpoint': containerd.endpoint }),
     ...options.flags,
   }
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
-  return { ...common, socket, containerd: undefined, gantryd: new GantrydProcess(directory, socket, args) }
+  return { ...common, socket, containerd, gantryd: new GantrydProcess(directory, socket, args) }
 }
 
 // Names and addresses are unique on the machine as long as the process ids of the suites are.

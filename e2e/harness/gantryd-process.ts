@@ -40,7 +40,7 @@ export class GantrydProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** Starts it and waits until its socket answers Version; the end of its log is in the error if it does not. */
+  /** Starts it and waits until its socket answers Status; the end of its log is in the error if it does not. */
   async start(env: NodeJS.ProcessEnv = {}): Promise<void> {
     await mkdir(this.#directory, { recursive: true })
     const log = await open(this.#logPath, 'a')
@@ -87,10 +87,10 @@ export class GantrydProcess {
     const client = createCriClient(`unix://${this.#socket}`, { defaultTimeoutMs: 1000 })
     try {
       await waitFor(
-        'gantryd answers Version',
+        'gantryd answers Status',
         async () => {
           if (!this.running) return true
-          return (await client.runtime.version({ version: 'v1' })).runtimeName !== ''
+          return (await client.runtime.status({})).status !== undefined
         },
         READY_TIMEOUT_MS,
       )

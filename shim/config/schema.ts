@@ -28,6 +28,10 @@ export interface GantryConfig {
   readonly maxLogLineBytes: number
   readonly cniTimeoutMs: number
   readonly launchDeadlineMs: number
+  /** "" where this daemon is the node's only runtime. */
+  readonly upstreamEndpoint: string
+  /** Values of `runtime_handler` that are run here, beside the upstream. */
+  readonly upstreamHandlers: readonly string[]
 }
 
 type Key = keyof GantryConfig
@@ -130,6 +134,20 @@ export const OPTIONS: { readonly [K in Key]: Option<K> } = {
   ),
   cniTimeoutMs: whole('cni-timeout-ms', 60_000, 100, 600_000, 'how long attaching a pod to its network may take'),
   launchDeadlineMs: whole('launch-deadline-ms', 60_000, 100, 600_000, 'how long the start of a process may take'),
+  upstreamEndpoint: text(
+    'upstream-endpoint',
+    '',
+    /^$|^unix:\/\/\/./,
+    'unix:///path or ""',
+    'the node’s own runtime, for all pods that are not ours; "": there is none',
+  ),
+  upstreamHandlers: list(
+    'upstream-handlers',
+    ['gantry'],
+    /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$/,
+    'handlers of RuntimeClasses; "" is that of pods without one',
+    'with upstream-endpoint: the handlers that are run here',
+  ),
 }
 
 const OPTION_ENTRIES = Object.entries(OPTIONS) as readonly [Key, Option][]
@@ -145,16 +163,30 @@ export function buildConfig(
   flags: Readonly<Record<string, string | undefined>>,
 ): GantryConfig {
   const known = new Set(OPTION_ENTRIES.map(([, { name }]) => name))
-  for (const key of Object.keys(file)) {
+  const given = flatten(file)
+  for (const key of Object.keys(given)) {
     if (!known.has(key)) {
       throw new GantryError('invalid_argument', { action: 'read configuration', subject: key, reason: 'unknown key' })
     }
   }
   const values = OPTION_ENTRIES.map(([key, { name, standard, parse }]) => {
-    const given = flags[name] ?? file[name]
-    return [key, given === undefined ? standard : parse(given)]
+    const value = flags[name] ?? given[name]
+    return [key, value === undefined ? standard : parse(value)]
   })
   return coherent(Object.fromEntries(values) as GantryConfig)
+}
+
+/** A table is the beginning of its keys: `endpoint` in `[upstream]` is `upstream-endpoint`. */
+function flatten(table: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const entries = Object.entries(table).flatMap(([key, value]): [string, unknown][] => {
+    if (!isTable(value)) return [[key, value]]
+    return Object.entries(flatten(value)).map(([inner, leaf]) => [`${key}-${inner}`, leaf])
+  })
+  return Object.fromEntries(entries)
+}
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
 }
 
 /** What no single value can tell. */
@@ -165,6 +197,9 @@ function coherent(config: GantryConfig): GantryConfig {
       subject: config.streamingTlsCert === '' ? 'streaming-tls-cert' : 'streaming-tls-key',
       reason: 'it is missing: certificate and key go together',
     })
+  }
+  if (config.upstreamEndpoint !== '' && config.upstreamEndpoint === config.listen) {
+    throw refuse('upstream-endpoint', config.upstreamEndpoint, 'another socket than the one this daemon listens on')
   }
   return config
 }
@@ -187,6 +222,16 @@ function text(name: string, standard: string, form: RegExp, expected: string, ab
 
 function path(name: string, standard: string, about: string) {
   return text(name, standard, /^\/./, 'an absolute path', about)
+}
+
+function list(name: string, standard: readonly string[], form: RegExp, expected: string, about: string) {
+  const parse = (value: unknown): readonly string[] => {
+    const items: unknown = typeof value === 'string' ? value.split(',') : value
+    const isList = Array.isArray(items) && items.every((item) => typeof item === 'string' && form.test(item))
+    if (!isList) throw refuse(name, value, expected)
+    return items
+  }
+  return { name, flag: true, standard, parse, about }
 }
 
 function oneOf<const T extends string>(name: string, standard: NoInfer<T>, allowed: readonly T[], about: string) {

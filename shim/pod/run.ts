@@ -31,21 +31,28 @@ export async function runPodSandbox(
   context: CallContext,
 ): Promise<string> {
   const config = requireMetadata(request.config)
-  if (request.runtimeHandler !== '') {
-    throw new GantryError('invalid_argument', {
-      action: 'run sandbox',
-      reason: `runtime_handler "${request.runtimeHandler}" is not configured, expected ""`,
-    })
-  }
+  requireHandler(node, request.runtimeHandler)
   const uniqueName = sandboxUniqueName(config)
   return node.creations.join(uniqueName, async () => {
     const existing = node.objects.sandboxByName(uniqueName)
-    return existing === undefined ? create(node, config, uniqueName, context) : joinExisting(existing, config)
+    if (existing !== undefined) return joinExisting(existing, config, request.runtimeHandler)
+    return create(node, config, uniqueName, request.runtimeHandler, context)
   })
 }
 
-function joinExisting({ record }: Sandbox, config: PodSandboxConfig): string {
+/** Beside another runtime these are the ones that are configured; alone it is every pod that asks for none. */
+function requireHandler({ config }: RuntimeNode, handler: string): void {
+  const handlers = config.upstreamEndpoint === '' ? [''] : config.upstreamHandlers
+  if (handlers.includes(handler)) return
+  throw new GantryError('invalid_argument', {
+    action: 'run sandbox',
+    reason: `runtime_handler "${handler}" is not configured, expected ${handlers.map((name) => `"${name}"`).join(' or ')}`,
+  })
+}
+
+function joinExisting({ record }: Sandbox, config: PodSandboxConfig, runtimeHandler: string): string {
   const same =
+    record.runtimeHandler === runtimeHandler &&
     Buffer.compare(PodSandboxConfig.encode(record.config).finish(), PodSandboxConfig.encode(config).finish()) === 0
   if (record.state === 'ready' && same) return record.id
   const reason = record.state === 'ready' ? 'it has another configuration' : 'it is stopped, and attempt is the same'
@@ -60,6 +67,7 @@ async function create(
   node: RuntimeNode,
   config: PodSandboxConfig,
   uniqueName: string,
+  runtimeHandler: string,
   context: CallContext,
 ): Promise<string> {
   const id = node.newId()
@@ -79,7 +87,7 @@ async function create(
     uniqueName,
     state: 'creating',
     config,
-    runtimeHandler: '',
+    runtimeHandler,
     createdAtNs: node.now(),
     hostname,
     ips: [],

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { chmod, mkdir, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { dirname } from 'node:path'
+import { chmod } from 'node:fs/promises'
 import {
   Metadata,
   type MethodDefinition,
@@ -18,6 +16,7 @@ import { GantryError } from '../../runtime-core/errors.ts'
 import { publish } from '../events/channels.ts'
 import { statusName, toServiceError } from './errors.ts'
 import { EncodedMessage } from './fragments.ts'
+import { claimSocket } from './socket.ts'
 
 /** What a handler knows of its call beside the request. */
 export interface CallContext {
@@ -42,8 +41,10 @@ type Handler<Method> = Method extends MethodDefinition<infer Request, infer Resp
       : Response | EncodedMessage | Promise<Response | EncodedMessage>
   : never
 
-type Messages<T> = Iterable<T> | AsyncIterable<T>
-type AnyHandler = (request: unknown, context: CallContext) => unknown
+/** What a method that streams gives. */
+export type Messages<T> = Iterable<T> | AsyncIterable<T>
+/** A handler whose types are those of a definition at hand. */
+export type AnyHandler = (request: unknown, context: CallContext) => unknown
 type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>
 
 /** Serves CRI services on a unix socket. */
@@ -79,23 +80,7 @@ export class GrpcServer {
    * @throws GantryError `already_exists` where somebody answers on it.
    */
   async listen(endpoint: string): Promise<void> {
-    const path = endpoint.replace(/^unix:\/\//, '')
-    if (!path.startsWith('/')) {
-      throw new GantryError('invalid_argument', {
-        action: 'listen on',
-        subject: endpoint,
-        reason: 'expected unix:///path',
-      })
-    }
-    await mkdir(dirname(path), { recursive: true, mode: 0o711 })
-    if (await answers(path)) {
-      throw new GantryError('already_exists', {
-        action: 'listen on',
-        subject: path,
-        reason: 'another daemon answers there',
-      })
-    }
-    await rm(path, { force: true })
+    const path = await claimSocket(endpoint)
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), (error) => {
         if (error === null) resolve()
@@ -212,17 +197,7 @@ function passingEncoded(definition: ServiceDefinition): ServiceDefinition {
   return Object.fromEntries(methods)
 }
 
-function unimplemented(method: string): GantryError {
+/** What a method without a handler answers. */
+export function unimplemented(method: string): GantryError {
   return new GantryError('unimplemented', { action: 'call', subject: method, reason: 'not supported by this release' })
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }
