@@ -30,6 +30,30 @@ export async function startContainerd(directory: string, certsDirectory: string)
   return { runtimeEndpoint: daemon.endpoint, stop: () => daemon.stop() }
 }
 
+/** The same containerd behind a private gantryd: what it passes and fails must be the same. */
+export async function startContainerdThroughGantry(directory: string, certsDirectory: string): Promise<Target> {
+  const upstream = await startContainerd(directory, certsDirectory)
+  const socket = join(directory, 'gantry.sock')
+  const daemon = new GantrydProcess(directory, socket, [
+    ...['--listen', `unix://${socket}`, '--root', join(directory, 'root'), '--state', join(directory, 'state')],
+    ...['--cni-conf-dir', join(directory, 'net.d'), '--cni-bin-dir', await findCniPlugins()],
+    ...['--registry-config-dir', certsDirectory, '--metrics-listen', ''],
+    ...['--upstream-endpoint', upstream.runtimeEndpoint],
+  ])
+  const stop = async (): Promise<void> => {
+    const { code, signal } = await daemon.kill('SIGTERM')
+    await upstream.stop()
+    if (code !== 0) throw new Error(`gantryd ended with ${signal ?? `status ${code}`}; its log:\n${await daemon.log()}`)
+  }
+  try {
+    await daemon.start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { runtimeEndpoint: `unix://${socket}`, stop }
+}
+
 /** A private gantryd. What its specs leave running would show as leaks. */
 export async function startGantry(directory: string, certsDirectory: string): Promise<Target> {
   const bridge = `gct${process.pid}`

@@ -28,4 +28,8 @@ test('critest’s streaming specs pass over WebSocket too', async () => {
   assert.is(await critest('--websocket', '--focus', 'Streaming'), 5)
 })
 
+test('containerd behind gantryd passes and fails the same streaming specs as without it', async () => {
+  assert.is(await critest('--peer', 'containerd', '--through', 'gantry', '--focus', 'Streaming'), 5)
+})
+
 test.run()

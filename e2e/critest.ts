@@ -5,8 +5,14 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../runtime-core/errors.ts'
 import { type CritestOptions, runCritest } from './critest-run.ts'
-import { startContainerd, startGantry, type Target } from './critest-target.ts'
-import { formatResults, hasNewFailures, type KnownSpec, type SpecResult } from './harness/ginkgo-report.ts'
+import { startContainerd, startContainerdThroughGantry, startGantry, type Target } from './critest-target.ts'
+import {
+  formatResults,
+  hasNewFailures,
+  type KnownSpec,
+  resultDifferences,
+  type SpecResult,
+} from './harness/ginkgo-report.ts'
 import { describeLeaks, type HostState, leaksBetween, snapshotHost } from './harness/leaks.ts'
 import { ensureImages } from './images/build.ts'
 import { runCommand } from './images/command.ts'
@@ -16,12 +22,13 @@ import { RegistryServer } from './registry/server.ts'
 
 const HERE = import.meta.dirname
 const MOST_PARALLEL = 32
-const USAGE = `usage: node e2e/critest.ts [--peer containerd]
+const USAGE = `usage: node e2e/critest.ts [--peer containerd [--through gantry]]
        node e2e/critest.ts --runtime-endpoint unix:///… [--certs-d DIR]
 
 Runs critest against a private gantryd, and prints what passed, failed and was skipped, with causes. It serves the images
 from a registry of its own for as long as it runs; --certs-d names the directory in which the runtime looks for
-hosts.toml files, which are written there. With --peer a private containerd takes gantryd's place, as the measure.
+hosts.toml files, which are written there. With --peer a private containerd takes gantryd's place, as the measure; with
+--through gantry it is run twice, directly and behind a private gantryd, and every difference is a failure.
 
   --focus REGEX, --skip REGEX   run fewer specs
   --websocket                   exec, attach and port-forward over WebSocket, not SPDY
@@ -49,6 +56,8 @@ interface RunPlan extends Selection {
   readonly reportDirectory: string | undefined
   /** Three runs, one after the other, in place of the one that is described. */
   readonly all: boolean
+  /** Two runs, of the peer directly and behind gantryd, to be compared. */
+  readonly through: boolean
 }
 
 /** What a node has to stand: what kubelets speak, what they will speak, and several pods at a time. */
@@ -60,7 +69,7 @@ const ALL_RUNS: Readonly<Record<string, Pick<Selection, 'transport' | 'parallel'
 
 /** Serves the images, runs critest, takes everything down again. */
 async function runWithImages(layout: string, plan: RunPlan): Promise<SpecResult[]> {
-  const { runtimeEndpoint, certsDirectory, reportDirectory, start, all: _, ...selection } = plan
+  const { runtimeEndpoint, certsDirectory, reportDirectory, start, all: _, through: __, ...selection } = plan
   const directory = await mkdtemp(join(tmpdir(), 'gantry-critest-'))
   // Containers in a user namespace must be able to pass through to their root file systems.
   await chmod(directory, 0o711)
@@ -90,6 +99,7 @@ function parseCommandLine(): RunPlan | 'help' | 'misuse' {
       'image-endpoint': { type: 'string' },
       'certs-d': { type: 'string' },
       peer: { type: 'string' },
+      through: { type: 'string' },
       focus: { type: 'string' },
       skip: { type: 'string' },
       'report-dir': { type: 'string' },
@@ -102,11 +112,13 @@ function parseCommandLine(): RunPlan | 'help' | 'misuse' {
   if (values.help === true) return 'help'
   const runtimeEndpoint = values['runtime-endpoint']
   if (values.peer !== undefined && (values.peer !== 'containerd' || runtimeEndpoint !== undefined)) return 'misuse'
+  if (values.through !== undefined && (values.through !== 'gantry' || values.peer === undefined)) return 'misuse'
   const parallel = Number(values.parallel ?? 1)
   if (!Number.isInteger(parallel) || parallel < 1 || parallel > MOST_PARALLEL) return 'misuse'
   return {
     runtimeEndpoint,
-    all: values.all === true,
+    all: values.all === true && values.through === undefined,
+    through: values.through !== undefined,
     start: values.peer === 'containerd' ? startContainerd : startGantry,
     certsDirectory: values['certs-d'],
     reportDirectory: values['report-dir'],
@@ -130,6 +142,7 @@ async function main(): Promise<void> {
   const known: Record<string, KnownSpec> = JSON.parse(await readFile(join(HERE, 'critest-known.json'), 'utf8'))
   const layout = await ensureImages('critest', { report: (line) => process.stderr.write(`${line}\n`) })
   await runCommand('sh', [join(HERE, 'tools/build.sh')])
+  if (plan.through) return compareThrough(layout, { ...plan, signal: interrupted.signal })
   const runs: Readonly<Record<string, RunPlan>> = plan.all
     ? Object.fromEntries(Object.entries(ALL_RUNS).map(([title, choice]) => [title, { ...plan, ...choice }]))
     : { '': plan }
@@ -139,13 +152,31 @@ async function main(): Promise<void> {
   }
 }
 
+/** The peer directly, then behind gantryd: what is reported is what gantryd changes, which must be nothing. */
+async function compareThrough(layout: string, plan: RunPlan): Promise<void> {
+  const direct = await watchingLeaks(() => runWithImages(layout, plan))
+  const through = await watchingLeaks(() => runWithImages(layout, { ...plan, start: startContainerdThroughGantry }))
+  for (const [title, results] of Object.entries({ directly: direct, 'through gantry': through })) {
+    process.stdout.write(`\ncritest ${title}\n${formatResults(results, {})}\n`)
+  }
+  const differences = resultDifferences(direct, through)
+  process.stdout.write(`\n${differences.length} specs differ\n${differences.map((line) => `  ${line}\n`).join('')}`)
+  if (direct.length === 0 || differences.length > 0) process.exitCode = 1
+}
+
 /** One run and its report; what failed or was left behind makes the exit code. */
 async function runAndJudge(layout: string, plan: RunPlan, known: Readonly<Record<string, KnownSpec>>): Promise<void> {
-  const before = await snapshotHost()
-  try {
+  await watchingLeaks(async () => {
     const results = await runWithImages(layout, plan)
     process.stdout.write(`${formatResults(results, known)}\n`)
     if (results.length === 0 || hasNewFailures(results, known)) process.exitCode = 1
+  })
+}
+
+async function watchingLeaks<T>(work: () => Promise<T>): Promise<T> {
+  const before = await snapshotHost()
+  try {
+    return await work()
   } finally {
     await removeSegmentsOfCritest(before)
     const leaks = leaksBetween(before, await snapshotHost())

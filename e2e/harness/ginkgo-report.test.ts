@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../runtime-core/errors.ts'
-import { formatResults, hasNewFailures, readGinkgoReport } from './ginkgo-report.ts'
+import { formatResults, hasNewFailures, readGinkgoReport, resultDifferences } from './ginkgo-report.ts'
 
 const spec = (text: string, State: string, Message = '', LeafNodeType = 'It'): object => ({
   ContainerHierarchyTexts: ['[k8s.io] Container', 'runtime'],
@@ -67,6 +67,20 @@ test('what is not a report is refused', () => {
       (error: unknown) => hasCode(error, 'invalid_argument'),
     )
   }
+})
+
+test('two runs are compared spec by spec', () => {
+  const first = readGinkgoReport(REPORT)
+  assert.equal(resultDifferences(first, first), [])
+  const second = first
+    .filter(({ name }) => !name.includes('hangs'))
+    .map((result) =>
+      result.name.includes('works') ? { ...result, outcome: 'failed' as const, cause: 'lost' } : result,
+    )
+  assert.equal(resultDifferences(first, second), [
+    '[k8s.io] Container runtime hangs: failed, then not run: A suite timeout occurred',
+    '[k8s.io] Container runtime works: passed, then failed: lost',
+  ])
 })
 
 test.run()

@@ -47,6 +47,20 @@ export function hasNewFailures(results: readonly SpecResult[], known: Readonly<R
   return results.some((result) => result.outcome === 'failed' && known[result.name] === undefined)
 }
 
+/** Specs that ended differently in two runs, or were only in one, a line each. */
+export function resultDifferences(first: readonly SpecResult[], second: readonly SpecResult[]): string[] {
+  const [before, after] = [first, second].map((run) => new Map(run.map((result) => [result.name, result])))
+  const names = [...new Set([...first, ...second].map(({ name }) => name))].sort()
+  return names.flatMap((name) => {
+    const [one, other] = [before?.get(name), after?.get(name)]
+    if (one?.outcome === other?.outcome) return []
+    const cause = other?.cause || one?.cause || ''
+    return [
+      `${name}: ${one?.outcome ?? 'not run'}, then ${other?.outcome ?? 'not run'}${cause === '' ? '' : `: ${cause}`}`,
+    ]
+  })
+}
+
 /** The report for a person: every failed and skipped spec with its cause, what is known of it, and the sums. */
 export function formatResults(results: readonly SpecResult[], known: Readonly<Record<string, KnownSpec>>): string {
   const lines: string[] = []

@@ -53,8 +53,13 @@ export class UpstreamConnection {
    */
   async open(headers: RawHeaders): Promise<ClientHttp2Stream> {
     const session = await this.session()
-    // Node takes headers as a list, for names that are there twice, but its types do not know it yet.
-    return session.request(headers as never, { endStream: false })
+    try {
+      // Node takes headers as a list, for names that are there twice, but its types do not know it yet.
+      return session.request(headers as never, { endStream: false })
+    } catch (cause) {
+      // The connection has ended in the meantime.
+      throw this.unavailable(cause)
+    }
   }
 
   /** The connection; made if there is none. @throws GantryError `unavailable` */
