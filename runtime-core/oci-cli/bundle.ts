@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errnoOf, GantryError } from '../errors.ts'
 import type { OciSpec } from '../spec/types.ts'
+import { parseSpec } from '../spec/validate.ts'
 
 export interface Bundle {
   /** Absolute. */
@@ -39,15 +40,6 @@ function readText(path: string): string {
       throw new GantryError('not_found', { action: 'JSON specification file config.json not found', subject: path })
     }
     throw new GantryError('invalid_argument', { action: 'read', subject: path, cause })
-  }
-}
-
-/** @throws GantryError `invalid_argument` for what is no config.json. */
-export function parseSpec(text: string): OciSpec {
-  try {
-    return JSON.parse(text) as OciSpec
-  } catch (cause) {
-    throw new GantryError('invalid_argument', { action: 'parse config.json', cause })
   }
 }
 

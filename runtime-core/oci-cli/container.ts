@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs'
 import { GantryError } from '../errors.ts'
+import { parseExact } from '../spec/json.ts'
 import type { OciSpec } from '../spec/types.ts'
 import { type ContainerFiles, type ContainerRecord, readRecord } from '../state/container-record.ts'
 import { type ContainerState, readStatus } from '../state/container-status.ts'
-import { parseSpec } from './bundle.ts'
 
 /** How long a command waits for another one on the same container. */
 export const LOCK_DEADLINE_MS = 30_000
@@ -20,9 +20,9 @@ export function findContainer(root: string, id: string): FoundContainer {
   return { files, record, ...readStatus(files, record) }
 }
 
-/** config.json as it was at create. */
+/** config.json as it was at create, when it was found to be valid. */
 export function readConfig(files: ContainerFiles): OciSpec {
-  return parseSpec(readFileSync(files.config, 'utf8'))
+  return parseExact(readFileSync(files.config, 'utf8')) as OciSpec
 }
 
 /** The error of a command that the container's status forbids. */

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs'
 import { killCgroup } from '../cgroup/kill.ts'
 import { removeCgroup } from '../cgroup/remove.ts'
 import { GantryError, messageOf } from '../errors.ts'
 import { type ContainerFiles, type ContainerRecord, readRecord, removeRecord } from '../state/container-record.ts'
 import { readStatus } from '../state/container-status.ts'
 import { isRunning } from '../state/process-stat.ts'
-import { parseSpec } from './bundle.ts'
+import { readConfig } from './container.ts'
 import { stateText } from './hook-state.ts'
 import { runHook } from './run-hook.ts'
 
@@ -57,5 +56,5 @@ function notEnding(id: string): GantryError {
 }
 
 function poststopHooks(files: ContainerFiles) {
-  return parseSpec(readFileSync(files.config, 'utf8')).hooks?.poststop ?? []
+  return readConfig(files).hooks?.poststop ?? []
 }

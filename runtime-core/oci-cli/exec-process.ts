@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { CgroupHost } from '../cgroup/detect.ts'
 import { GantryError } from '../errors.ts'
 import type { OciCapabilities, OciProcess, OciSpec, OciUser } from '../spec/types.ts'
+import { parseProcess } from '../spec/validate.ts'
 import type { CgroupRecord } from '../state/container-record.ts'
 import type { OptionTable, OptionValues } from './arguments.ts'
 import { PROCESS_OPTIONS } from './start-options.ts'
@@ -53,18 +54,13 @@ export function readExecProcess(spec: OciSpec, options: ExecOptions, args: reado
 }
 
 function readProcessFile(path: string): OciProcess {
-  let value: unknown
+  let text: string
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'))
+    text = readFileSync(path, 'utf8')
   } catch (cause) {
     throw new GantryError('invalid_argument', { action: 'read process', subject: path, cause })
   }
-  if (typeof value !== 'object' || value === null) throw wrong(`process in ${path} is no object`)
-  const process_ = value as Partial<OciProcess>
-  if (process_.args === undefined || process_.args.length === 0) throw wrong('args must not be empty')
-  if (process_.cwd === undefined || process_.cwd === '') throw wrong('Cwd property must not be empty')
-  if (!process_.cwd.startsWith('/')) throw wrong('Cwd must be an absolute path')
-  return { ...process_, cwd: process_.cwd }
+  return parseProcess(text)
 }
 
 function parseUser(text: string, base: OciUser | undefined): OciUser {

@@ -41,6 +41,7 @@ export const command = defineCommand({
       user: userNamespaceOf(spec.linux ?? {}, new Map()),
       pidNamespace: spec.linux?.namespaces?.some(({ type }) => type === 'pid') === true,
       init,
+      ...(spec.linux === undefined ? {} : { linux: spec.linux }),
       lifecycle: {
         gate: undefined,
         keyring: `_ses.${id}`,
