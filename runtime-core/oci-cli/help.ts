@@ -1,19 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs'
 import type { OptionTable } from './arguments.ts'
 import { COMMANDS, type CommandName } from './commands.ts'
 import { GLOBAL_OPTIONS } from './global-options.ts'
-
-/** The runtime-spec this runtime is written for. */
-export const SPEC_VERSION = '1.3.0'
-
-/** The release, as package.json says. */
-export function release(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return version
-}
+import { release, SPEC_VERSION } from './version.ts'
 
 /** `--version`: name, release and specification, as callers look for them. */
 export function versionText(): string {

@@ -83,6 +83,14 @@ const SUPER_FLAGS = new Set([
 ])
 const WITHOUT_EFFECT = new Set(['defaults', 'silent', 'loud'])
 
+/** Every option that is understood, in alphabetical order: `features` shows it. */
+export function mountOptionNames(): readonly string[] {
+  const propagations = ['private', 'shared', 'slave', 'unbindable']
+  const single = ['bind', 'rbind', 'remount', 'tmpcopyup', 'idmap', 'ridmap', ...SUPER_FLAGS, ...WITHOUT_EFFECT]
+  const doubled = [...ATTRIBUTES.keys(), ...propagations].flatMap((name) => [name, `r${name}`])
+  return [...single, ...doubled].sort()
+}
+
 /** Sorts the options of a mount. What is not known to the specification is data for the file system. */
 export function parseMountOptions(options: readonly string[]): MountOptions {
   const found = {
