@@ -43,6 +43,7 @@ export interface CreateRequest extends ProcessLinks {
  * @throws GantryError; nothing remains then.
  */
 export async function startContainer(global: GlobalOptions, request: CreateRequest): Promise<number> {
+  refuseSystemdCgroup(global)
   const bundle = readBundle(request.bundle)
   const { process: process_ } = bundle.spec
   if (process_ === undefined) {
@@ -74,6 +75,16 @@ export async function startContainer(global: GlobalOptions, request: CreateReque
     removeRecord(files)
     throw error
   }
+}
+
+/** Who asks for systemd's units counts on systemd to know them: limits set behind its back would be lost at its next reload. */
+function refuseSystemdCgroup({ systemdCgroup }: GlobalOptions): void {
+  if (!systemdCgroup) return
+  throw new GantryError('unimplemented', {
+    action: 'make cgroup by systemd',
+    reason: '--systemd-cgroup is not supported',
+    hint: 'leave the option out and give linux.cgroupsPath as a path',
+  })
 }
 
 interface Made {

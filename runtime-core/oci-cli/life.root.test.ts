@@ -41,6 +41,14 @@ test('create, start, kill and delete go through the states of the specification'
   assert.is(place.call('state', id).status, 1)
 })
 
+test('cgroups made by systemd are refused, and nothing is left of the container', ({ place }) => {
+  const id = place.id()
+  const { status, stderr } = place.call('--systemd-cgroup', 'create', '-b', place.bundle(SLEEP), id)
+  assert.is(status, 1)
+  assert.match(stderr, /make cgroup by systemd: --systemd-cgroup is not supported/)
+  assert.not(existsSync(join(place.root, id)))
+})
+
 test('commands that the state forbids fail in runc’s words', async ({ place }) => {
   const id = place.id()
   const bundle = place.bundle(SLEEP)
