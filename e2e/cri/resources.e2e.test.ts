@@ -52,6 +52,13 @@ test('a container is limited from its first moment', async () => {
   assert.match(await workloads.exec(id, 'cat', '/proc/self/cgroup'), /memory:|^0::/m)
 })
 
+test('a kubelet, which names the sizes of huge pages in every change, changes the other limits', async () => {
+  const hugepageLimits = [{ pageSize: '2MB', limit: 0n }]
+  const id = await run('pages', { memoryLimitInBytes: 64n * MIB, hugepageLimits })
+  await update(id, { memoryLimitInBytes: 96n * MIB, hugepageLimits })
+  assert.is(await memoryOf(id), String(96n * MIB))
+})
+
 test('new limits are in the cgroup and in the status', async () => {
   const id = await run('updated', { memoryLimitInBytes: 64n * MIB, cpuShares: 256n })
   await update(id, { memoryLimitInBytes: 128n * MIB, cpuQuota: 50_000n, cpuPeriod: 100_000n })

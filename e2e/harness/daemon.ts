@@ -116,6 +116,11 @@ export class DaemonUnderTest implements AsyncDisposable {
     return this.#process.pid
   }
 
+  /** False where gantryd has been ended; a peer is taken to run. */
+  get running(): boolean {
+    return this.#gantryd?.running !== false
+  }
+
   get place(): PodPlace {
     return { logDirectory: join(this.directory, 'logs'), cgroupParent: `/${this.marks.cgroup}` }
   }
@@ -177,7 +182,7 @@ export class DaemonUnderTest implements AsyncDisposable {
         problems.push(`${what}: ${error instanceof Error ? error.message : error}`),
       )
     }
-    if (this.#gantryd?.running !== false) await attempt('remove pods', () => this.workloads.removeAllPods())
+    if (this.running) await attempt('remove pods', () => this.workloads.removeAllPods())
     this.client.close()
     await attempt('stop daemon', () => this.#stop())
     if (this.#gantryd !== undefined) await attempt('leaks', () => this.#expectNothing())

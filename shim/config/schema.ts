@@ -146,7 +146,7 @@ export const OPTIONS: { readonly [K in Key]: Option<K> } = {
     ['gantry'],
     /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$/,
     'handlers of RuntimeClasses; "" is that of pods without one',
-    'with upstream-endpoint: the handlers that are run here',
+    'the handlers that are run here; without upstream-endpoint pods without a class are too',
   ),
 }
 

@@ -13,6 +13,9 @@ import { ociResources, oomScoreAdj } from '../translate/resources.ts'
 import { updatedResources } from '../translate/update-resources.ts'
 import type { Container } from './container.ts'
 
+/** As at the start of a container: a kubelet names every page size, with 0, wherever the hugetlb controller is. */
+const TOLERANT = { tolerateMissingHugetlb: true }
+
 /** UpdateContainerResources (CRI v1): all of it or, on an error, none. Zero and empty fields stay as they are. */
 export async function updateContainerResources(
   node: RuntimeNode,
@@ -61,14 +64,14 @@ async function apply(
   const { devices: _, ...limits } = change
   const done: CgroupWrite[] = []
   try {
-    for (const write of compileUpdate(node.cgroupHost, path, before, limits)) {
+    for (const write of compileUpdate(node.cgroupHost, path, before, limits, TOLERANT)) {
       await writeCgroupFile(write)
       done.push(write)
     }
   } catch (error) {
     if (done.length === 0) throw error
     const { devices: __, ...old } = before
-    await restore(compileUpdate(node.cgroupHost, path, mergeResources(before, limits), old), error)
+    await restore(compileUpdate(node.cgroupHost, path, mergeResources(before, limits), old, TOLERANT), error)
     throw error
   }
 }

@@ -156,13 +156,15 @@ export class Images {
   }
 
   /**
-   * Remove an image with all its names, whichever of them is given. A missing one is no error. Its names are gone on
-   * return; layers that nothing else needs are deleted afterwards, those of containers stay until `release`.
+   * Remove an image with all its names, whichever of them is given. A missing one is no error. On return its names are
+   * gone and the space of layers that nothing else needs is free, for a kubelet that collects images under disk pressure
+   * looks again at once, and evicts pods where it sees none; layers of containers stay until `release`.
    */
   async remove(text: string): Promise<void> {
     const record = this.#store.find(text)
     if (record === undefined || !this.#store.remove(record.id)) return
     const freedBytes = await this.#layers.release(record.chain, `image:${record.id}`)
+    if (freedBytes > 0) await this.#trash.settled()
     publish('ImageRemoved', { id: record.id, freedBytes })
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { StatusResponse } from '../../cri-proto/index.ts'
 import { VERSION } from '../version.ts'
+import { servedHandlers } from './handlers.ts'
 import type { RuntimeNode } from './node.ts'
 import { toJson } from './view.ts'
 
@@ -11,6 +12,7 @@ export function nodeStatus(node: RuntimeNode, verbose: boolean): StatusResponse 
   node.networkConfigurations
     .refresh()
     .catch((error: unknown) => node.onLeftover('cni configuration', node.config.cniConfDir, error))
+  const features = { recursiveReadOnlyMounts: node.host.recursiveReadOnly, userNamespaces: node.host.userNamespaces }
   return StatusResponse.fromPartial({
     status: {
       conditions: [
@@ -23,12 +25,7 @@ export function nodeStatus(node: RuntimeNode, verbose: boolean): StatusResponse 
         },
       ],
     },
-    runtimeHandlers: [
-      {
-        name: '',
-        features: { recursiveReadOnlyMounts: node.host.recursiveReadOnly, userNamespaces: node.host.userNamespaces },
-      },
-    ],
+    runtimeHandlers: servedHandlers(node.config).map((name) => ({ name, features })),
     features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: node.host.userNamespaces },
     info: verbose ? infoOf(node, network.message) : {},
   })

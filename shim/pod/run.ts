@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PodSandboxConfig, type RunPodSandboxRequest } from '../../cri-proto/index.ts'
 import { errnoOf, GantryError } from '../../runtime-core/errors.ts'
 import { Pod } from '../../runtime-core/pod.ts'
+import { servedHandlers } from '../node/handlers.ts'
 import type { RuntimeNode } from '../node/node.ts'
 import { updateSandbox } from '../node/update.ts'
 import { podHostname } from '../pod-files/hostname.ts'
@@ -40,9 +41,8 @@ export async function runPodSandbox(
   })
 }
 
-/** Beside another runtime these are the ones that are configured; alone it is every pod that asks for none. */
 function requireHandler({ config }: RuntimeNode, handler: string): void {
-  const handlers = config.upstreamEndpoint === '' ? [''] : config.upstreamHandlers
+  const handlers = servedHandlers(config)
   if (handlers.includes(handler)) return
   throw new GantryError('invalid_argument', {
     action: 'run sandbox',
