@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { status as grpc } from '@grpc/grpc-js'
 import { CgroupDriver, RuntimeConfigResponse, StatusRequest, StatusResponse } from '../../cri-proto/index.ts'
+import { jsonOf } from '../../runtime-core/json-text.ts'
 import { VERSION } from '../version.ts'
 import { ask, type UpstreamRequest } from './call.ts'
 import type { UpstreamConnection } from './connection.ts'
@@ -26,7 +28,7 @@ export async function upstreamDriver(upstream: UpstreamConnection): Promise<Driv
 
 /** Of the text that containerd's CRI plugin shows as its configuration; undefined where it is no such text. */
 export function driverOfConfig(text: string): Driver | undefined {
-  const config = parse(text)
+  const config = jsonOf(text)
   const containerd = child(config, 'containerd')
   const runtimes = child(containerd, 'runtimes')
   const name = child(containerd, 'defaultRuntimeName')
@@ -35,15 +37,6 @@ export function driverOfConfig(text: string): Driver | undefined {
   const isSystemd =
     child(child(runtime, 'options'), 'SystemdCgroup') === true || child(config, 'systemdCgroup') === true
   return isSystemd ? 'systemd' : 'cgroupfs'
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function child(value: unknown, key: string): unknown {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createHash } from 'node:crypto'
+import { jsonOf } from '../../json-text.ts'
 import type { OciSeccomp } from '../../spec/types.ts'
 import type { CompiledSeccomp } from './seccomp.ts'
 
@@ -51,7 +52,7 @@ export function encodeRecord({ filter, flags, skipped }: CompiledSeccomp): strin
 
 /** The compiled filter of a record, or undefined when it is not one or is damaged. */
 export function decodeRecord(text: string): CompiledSeccomp | undefined {
-  const value = parse(text)
+  const value = jsonOf(text)
   if (!isRecord(value)) return undefined
   const filter = Buffer.from(value.filter, 'base64')
   if (filter.length === 0 || filter.length % 8 !== 0 || sha256(filter) !== value.sha256) return undefined
@@ -83,15 +84,6 @@ const FORMAT = 1
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64url')
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function isRecord(value: unknown): value is SeccompRecord {

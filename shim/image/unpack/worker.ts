@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, GantryError } from '../../../runtime-core/errors.ts'
+import { jsonOf } from '../../../runtime-core/json-text.ts'
 import { FRAME, FRAME_LIMIT, frameHeader, type Job, type Reply } from './protocol.ts'
 
 /** What unpacking needs of root's powers: owners, modes, nodes, file capabilities, trusted.* attributes, the pivot. */
@@ -213,14 +215,10 @@ function failureOf({ code, message, errno }: Extract<Reply, { kind: 'failed' }>)
 
 /** The child may be in a hostile layer's hands: its answers are checked like any input. */
 function parseReply(line: string): Reply | undefined {
-  let value: Partial<Record<string, unknown>>
-  try {
-    value = JSON.parse(line)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-  const { kind, code, message, errno, diffId, bytes, inodes, implicit } = value
+  const value = jsonOf(line)
+  if (typeof value !== 'object' || value === null) return undefined
+  const fields: Partial<Record<string, unknown>> = value
+  const { kind, code, message, errno, diffId, bytes, inodes, implicit } = fields
   if (kind === 'ready') return { kind }
   if (kind === 'failed' && typeof code === 'string' && typeof message === 'string') {
     return { kind, code, message: message.slice(0, 4096), errno: typeof errno === 'string' ? errno : undefined }

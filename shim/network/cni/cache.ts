@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, GantryError } from '../../../runtime-core/errors.ts'
+import { jsonOf } from '../../../runtime-core/json-text.ts'
 import { isCniName, isInterfaceName } from './config.ts'
 import { asList, asObject, type JsonObject, textOf } from './json.ts'
 
@@ -162,7 +164,7 @@ function format(attachment: CachedAttachment): string {
 }
 
 function parseAttachment(text: string): CachedAttachment | undefined {
-  const raw = parseJson(text)
+  const raw = asObject(jsonOf(text))
   if (raw === undefined || raw['kind'] !== kind) return undefined
   const network = textOf(raw, 'networkName')
   const sandboxId = textOf(raw, 'containerId')
@@ -179,15 +181,6 @@ function parseAttachment(text: string): CachedAttachment | undefined {
     args: (asList(raw['cniArgs']) ?? []).filter(isPair),
     capabilityArgs: asObject(raw['capabilityArgs']) ?? {},
     result: asObject(raw['result']),
-  }
-}
-
-function parseJson(text: string): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(text))
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { jsonOf } from '../../../runtime-core/json-text.ts'
 import type { ChildOutcome } from './child.ts'
 import { asObject, type JsonObject, textOf } from './json.ts'
 
@@ -43,13 +44,6 @@ export function printable(text: string): string {
 }
 
 function errorObject(stdout: string): JsonObject | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(stdout)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-  const object = asObject(value)
+  const object = asObject(jsonOf(stdout))
   return object !== undefined && ('code' in object || 'msg' in object) ? object : undefined
 }
