@@ -5,9 +5,8 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GantryError } from '../runtime-core/errors.ts'
 import { readGinkgoReport, type SpecResult } from './harness/ginkgo-report.ts'
+import { TOOLS } from './tools/ensure.ts'
 
-/** Where tools/build.sh puts what it builds. */
-const TOOLS = join(import.meta.dirname, '.cache/bin')
 /** In ginkgo's form. A healthy run takes two minutes. */
 const TIMEOUT = '30m'
 

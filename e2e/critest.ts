@@ -19,6 +19,7 @@ import { runCommand } from './images/command.ts'
 import { CRITEST_REGISTRIES } from './images/critest-images.ts'
 import { writeCertsD } from './registry/certs-d.ts'
 import { RegistryServer } from './registry/server.ts'
+import { ensureTools } from './tools/ensure.ts'
 
 const HERE = import.meta.dirname
 const MOST_PARALLEL = 32
@@ -141,7 +142,7 @@ async function main(): Promise<void> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
   const known: Record<string, KnownSpec> = JSON.parse(await readFile(join(HERE, 'critest-known.json'), 'utf8'))
   const layout = await ensureImages('critest', { report: (line) => process.stderr.write(`${line}\n`) })
-  await runCommand('sh', [join(HERE, 'tools/build.sh')])
+  await ensureTools()
   if (plan.through) return compareThrough(layout, { ...plan, signal: interrupted.signal })
   const runs: Readonly<Record<string, RunPlan>> = plan.all
     ? Object.fromEntries(Object.entries(ALL_RUNS).map(([title, choice]) => [title, { ...plan, ...choice }]))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../../runtime-core/errors.ts'
+import { waitFor } from '../harness/wait.ts'
 
 /** How long to ask, and what to say when it was in vain. */
 export interface Patience {
@@ -23,19 +23,12 @@ export async function eventually<T>(
   probe: () => Promise<T | undefined | false>,
   { timeoutMs = DEFAULT_TIMEOUT_MS, state }: Patience = {},
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs
-  let last: unknown
-  do {
-    try {
-      const found = await probe()
-      last = undefined
-      if (found !== undefined && found !== false) return found
-    } catch (error) {
-      last = error
-    }
-    await delay(POLL_MS)
-  } while (performance.now() < deadline)
-  const seen = state === undefined ? '' : `: ${await state()}`
-  const problem = last === undefined ? '' : ` (at last: ${messageOf(last)})`
-  throw new Error(`waited ${timeoutMs} ms in vain: ${what}${seen}${problem}`)
+  try {
+    return await waitFor(what, probe, timeoutMs, POLL_MS)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    const seen = state === undefined ? '' : `: ${await state()}`
+    const problem = error.cause === undefined ? '' : ` (at last: ${messageOf(error.cause)})`
+    throw new Error(`${error.message}${seen}${problem}`, { cause: error.cause })
+  }
 }

@@ -3,15 +3,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { runCommand } from '../images/command.ts'
+import { ensureTools, TOOLS } from '../tools/ensure.ts'
 
-const CRICTL = join(import.meta.dirname, '../.cache/bin/crictl')
+const CRICTL = join(TOOLS, 'crictl')
 /** It warns on standard error where it finds no configuration; an empty one will do. */
 const NO_CONFIG = '--config=/dev/null'
 const TIMEOUT_MS = 60_000
 
 // Whoever imports this is about to call it; instant where it is built.
-await runCommand('sh', [join(import.meta.dirname, '../tools/build.sh')])
+await ensureTools()
 
 export const TRANSPORTS = ['spdy', 'websocket'] as const
 export type Transport = (typeof TRANSPORTS)[number]

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { messageOf } from '../../runtime-core/errors.ts'
 import { ensureImages, IMAGE_SETS } from '../images/build.ts'
 import { runCommand } from '../images/command.ts'
+import { ensureTools } from '../tools/ensure.ts'
 import { ensurePackage } from './package.ts'
 import { CACHE, runInVm, type VmOptions } from './run.ts'
 
@@ -37,7 +38,7 @@ Arguments after -- go to the suite: --filter TEXT (root, e2e), --focus REGEX (cr
 async function prepare(): Promise<void> {
   await runCommand('sh', [join(REPOSITORY, 'runtime-core/keeper/build.sh')])
   for (const set of IMAGE_SETS) await ensureImages(set)
-  await runCommand('sh', [join(REPOSITORY, 'e2e/tools/build.sh')])
+  await ensureTools()
   // Debian's kernel has AppArmor; the machine that hosts the guest may not.
   await ensurePackage('apparmor', join(CACHE, 'apparmor'))
 }
