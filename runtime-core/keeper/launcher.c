@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include "launcher.h"
+#include "signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -179,13 +180,7 @@ static int take_signals(struct start *s)
 {
 	sigset_t all;
 
-	sigfillset(&all);
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGABRT);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGILL);
-	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+	if (block_signals(&all) < 0)
 		return -errno;
 	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would take the status away */
 	s->signals = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);

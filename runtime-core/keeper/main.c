@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "keeper.h"
+#include "signals.h"
 #include "launcher.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -80,20 +81,13 @@ static void on_signal(struct source *s, uint32_t events)
 
 static int take_signals(struct source *s)
 {
-	sigset_t all;
+	sigset_t taken;
 
-	sigfillset(&all);
-	/* A bug of ours shall end in a core, not in a silent loop. */
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGABRT);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGILL);
-	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+	if (block_signals(&taken) < 0)
 		return -errno;
-	sigemptyset(&all);
-	sigaddset(&all, SIGCHLD);
-	s->fd = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+	sigemptyset(&taken);
+	sigaddset(&taken, SIGCHLD);
+	s->fd = signalfd(-1, &taken, SFD_NONBLOCK | SFD_CLOEXEC);
 	return s->fd < 0 ? -errno : watch(s, EPOLLIN);
 }
 

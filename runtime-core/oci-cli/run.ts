@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defineCommand } from './command.ts'
 import { startContainer } from './container-start.ts'
-import { CREATE_OPTIONS } from './start-options.ts'
+import { CREATE_OPTIONS, requestOf } from './start-options.ts'
 
 export const command = defineCommand({
   usage: '<container-id>',
@@ -15,11 +15,7 @@ export const command = defineCommand({
   args: { min: 1, max: 1 },
   run({ global, options, args: [id = ''] }) {
     return startContainer(global, {
-      ...options,
-      id,
-      bundle: options.bundle ?? '.',
-      noPivot: options['no-pivot'],
-      noNewKeyring: options['no-new-keyring'],
+      ...requestOf(id, options),
       mode: options.detach ? 'detached' : 'foreground',
       keep: options.keep,
       subreaper: !options['no-subreaper'],

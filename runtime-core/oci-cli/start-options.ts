@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { OptionTable } from './arguments.ts'
+import type { OptionTable, OptionValues } from './arguments.ts'
+import type { CreateRequest } from './container-start.ts'
 
 /** Options of every command that starts a process with a terminal or inherited descriptors. */
 export const PROCESS_OPTIONS = {
@@ -16,3 +17,14 @@ export const CREATE_OPTIONS = {
   'no-pivot': { kind: 'switch', about: 'move the root in place of pivot_root, where the host runs from a ramdisk' },
   'no-new-keyring': { kind: 'switch', about: 'stay in the session keyring of the caller' },
 } as const satisfies OptionTable
+
+/** What {@link CREATE_OPTIONS} say of a container to be made. */
+export function requestOf(id: string, options: OptionValues<typeof CREATE_OPTIONS>) {
+  return {
+    ...options,
+    id,
+    bundle: options.bundle ?? '.',
+    noPivot: options['no-pivot'],
+    noNewKeyring: options['no-new-keyring'],
+  } satisfies Partial<CreateRequest>
+}
