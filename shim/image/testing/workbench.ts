@@ -16,6 +16,8 @@ export class Workbench {
   images: Images
   db: DatabaseSync
   readonly #overrides: Partial<ImagesOptions>
+  /** What daemons before a restart still have under way: a real one's processes would have died with it. */
+  readonly #former: Images[] = []
 
   constructor(overrides: Partial<ImagesOptions> = {}) {
     this.root = overrides.root ?? mkdtempSync(path.join(tmpdir(), 'gantry-images-'))
@@ -33,6 +35,7 @@ export class Workbench {
   /** As a new daemon would find it. */
   async restart(overrides: Partial<ImagesOptions> = {}): Promise<string[]> {
     this.images.close()
+    this.#former.push(this.images)
     this.db.close()
     this.db = new DatabaseSync(path.join(this.root, 'gantry.db'))
     this.images = this.#open(overrides)
@@ -46,7 +49,7 @@ export class Workbench {
 
   async close(): Promise<void> {
     this.images.close()
-    await this.images.settled()
+    for (const images of [...this.#former, this.images]) await images.settled()
     this.db.close()
     await this.registry.close()
     if (this.#overrides.root === undefined) rmSync(this.root, { recursive: true, force: true })
