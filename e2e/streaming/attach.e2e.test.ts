@@ -49,8 +49,9 @@ for (const transport of TRANSPORTS) {
   })
 
   test(`${transport}: at a terminal the container’s terminal takes what is typed`, async () => {
-    // The size travels on a stream of its own, and may come after the line.
-    const script = 'read line; echo "got $line"; until [ "$(stty size)" = "33 77" ]; do sleep 0.1; done; stty size'
+    // The size travels on a stream of its own, and may come after the line: until then stty complains on the terminal.
+    const script =
+      'read line; echo "got $line"; until [ "$(stty size 2>/dev/null)" = "33 77" ]; do sleep 0.1; done; stty size'
     const id = await run(`typed-${transport}`, script, { stdin: true, tty: true })
     const args = ['attach', `--transport=${transport}`, '-it', id]
     const { stdout } = await crictlAtTerminal(daemon.socket, { rows: 33, columns: 77 }, args, 'hello\n')
@@ -96,7 +97,7 @@ test('the end of the container is a success, whatever its exit code', async () =
 })
 
 test('a terminal takes the size of the window it is seen in', async () => {
-  const id = await run('sized', 'until [ "$(stty size)" = "12 34" ]; do :; done; echo sized', {
+  const id = await run('sized', 'until [ "$(stty size 2>/dev/null)" = "12 34" ]; do :; done; echo sized', {
     stdin: true,
     tty: true,
   })
