@@ -26,6 +26,7 @@ import { sendContainerEvents } from './events/container-events.ts'
 import { printFacts } from './events/print-facts.ts'
 import { Images } from './image/index.ts'
 import { hostPlatform } from './image/platform.ts'
+import { DEFAULT_TIMEOUTS } from './image/registry/http.ts'
 import { CniConfigurations } from './network/cni/discover.ts'
 import { PodNetwork } from './network/cni/network.ts'
 import { type HostReading, readHost } from './node/host.ts'
@@ -190,6 +191,7 @@ async function assembleNode(
     proxyEnv: process.env,
     onError: (error) => onLeftover('image store', config.root, error),
     nodePath: process.execPath,
+    timeouts: { ...DEFAULT_TIMEOUTS, stallMs: config.imagePullProgressTimeoutMs },
   })
   const node: RuntimeNode = {
     config,

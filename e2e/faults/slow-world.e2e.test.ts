@@ -14,7 +14,7 @@ import { idleConfig, networkedPodConfig, podConfig } from '../harness/workloads.
 const daemon = await DaemonUnderTest.start({
   network: 'none',
   pull: [IMAGES.busybox],
-  flags: { 'cni-timeout-ms': '1500' },
+  flags: { 'cni-timeout-ms': '1500', 'image-pull-progress-timeout-ms': '500' },
 })
 const { workloads, place } = daemon
 const { runtime, image } = daemon.client
@@ -124,8 +124,20 @@ test('a registry that stalls holds up nobody but its own caller', async () => {
   await daemon.pull(IMAGES.layered)
   assert.ok(performance.now() - began < 5_000)
   abort.abort()
-  assert.match(await pull, /CANCELLED/)
+  assert.match(await pull, /(CANCELLED|RegistryUnavailable)/)
   daemon.registry.faults.clear()
+})
+
+test('a pull that makes no progress is given up by itself, says so, and the next one gets the image', async () => {
+  daemon.registry.faults.add({ kind: 'blob', repository: 'suite/large', fault: { type: 'stall', afterBytes: 100 } })
+  await expectFailure(
+    image.pullImage({ image: imageSpec(IMAGES.large) }),
+    'UNAVAILABLE',
+    'RegistryUnavailable',
+    '500 ms',
+  )
+  daemon.registry.faults.clear()
+  assert.match(await daemon.pull(IMAGES.large), /^sha256:/)
 })
 
 test('after the last pod the daemon ends in order, and nothing of any pod is left on the host', () =>

@@ -27,6 +27,7 @@ export interface GantryConfig {
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
   readonly maxLogLineBytes: number
   readonly cniTimeoutMs: number
+  readonly imagePullProgressTimeoutMs: number
   readonly launchDeadlineMs: number
   /** "" where this daemon is the node's only runtime. */
   readonly upstreamEndpoint: string
@@ -133,6 +134,13 @@ export const OPTIONS: { readonly [K in Key]: Option<K> } = {
     'longer log lines are written in pieces of this size',
   ),
   cniTimeoutMs: whole('cni-timeout-ms', 60_000, 100, 600_000, 'how long attaching a pod to its network may take'),
+  imagePullProgressTimeoutMs: whole(
+    'image-pull-progress-timeout-ms',
+    60_000,
+    100,
+    3_600_000,
+    'how long a registry may send nothing before another try, and in the end the pull, is given up',
+  ),
   launchDeadlineMs: whole('launch-deadline-ms', 60_000, 100, 600_000, 'how long the start of a process may take'),
   upstreamEndpoint: text(
     'upstream-endpoint',

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { spawn } from 'node:child_process'
 import type { BigIntStats } from 'node:fs'
 import { lstat, open, readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type Device, type Mount, MountPropagation } from '../../cri-proto/index.ts'
 import { errnoOf, GantryError } from '../../runtime-core/errors.ts'
 import type { ResolvedDevice } from '../translate/devices.ts'
@@ -29,7 +31,8 @@ export async function resolveMountSources(
       const { hostPath } = mount
       if (mount.image !== undefined) return ofImage(mount)
       if (isPrivate(mount)) return { hostPath }
-      const real = await withinTime(realpath(hostPath), hostPath, `config.mounts[${index}].host_path`)
+      const field = `config.mounts[${index}].host_path`
+      const real = await withinTime(realPathOf(hostPath), hostPath, field)
       return { hostPath: real, propagation: mountPropagation(mountinfo, real) }
     }),
   )
@@ -104,6 +107,29 @@ export async function readSeccompFile(path: string): Promise<string> {
   }
 }
 
+/**
+ * A path of the host without its links. Looked up by a child: on a dead file server the call never returns, and four of
+ * them would take all the threads that this process has for files. Whoever answered the child answers us too.
+ */
+async function realPathOf(path: string): Promise<string> {
+  const child = spawn('realpath', ['-e', '-z', '--', path], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const timer = setTimeout(() => {
+    child.kill('SIGKILL')
+    // One that hangs in the kernel does not end; nothing is kept for it.
+    child.unref()
+    child.stdout.destroy()
+  }, STAT_TIMEOUT_MS)
+  try {
+    const [output, code] = await Promise.all([
+      text(child.stdout),
+      new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve)),
+    ])
+    return code === 0 ? output.slice(0, -1) : await realpath(path)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Bounds an operation on a path of the host that may be on a file server; the error says which path hung. */
 export async function withinTime<T>(work: Promise<T>, path: string, field: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
@@ -114,6 +140,7 @@ export async function withinTime<T>(work: Promise<T>, path: string, field: strin
           action: `look at ${field}`,
           subject: path,
           reason: `no answer from the file system within ${STAT_TIMEOUT_MS / 1000} s`,
+          hint: 'a file server that does not answer, as a rule',
         }),
       )
     }, STAT_TIMEOUT_MS)

@@ -13,8 +13,10 @@ export interface FetchedManifest {
 }
 
 const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
-/** Times a blob may break off with nothing gained in between (containerd's figure). */
+/** Times a blob may break off with too little gained in between (containerd's figure). */
 const STALL_LIMIT = 3
+/** A host that gives less than this between two breaks would take days for a layer. */
+const GAIN_BYTES = 16 << 10
 
 /** Reads one repository of one registry, over all the hosts that may serve it. */
 export class RegistryClient {
@@ -119,7 +121,7 @@ export class RegistryClient {
         })
       } catch (error) {
         if (!hasCode(error, 'unavailable')) throw error
-        failures = offset > before ? 1 : failures + 1
+        failures = offset - before >= GAIN_BYTES ? 1 : failures + 1
         if (failures >= STALL_LIMIT) throw error
       }
     }
