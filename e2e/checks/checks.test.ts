@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { coverageProblems, expectedRows, rowsOf, testProblems, titlesOf } from './cri-docs.ts'
 import { dependencyProblems } from './dependency-docs.ts'
 import { findCycles } from './import-cycles.ts'
 import { directionProblems } from './import-direction.ts'
@@ -96,6 +97,51 @@ test('an RPC that the page forgets, or still calls unserved, is a problem', () =
     'README.md does not say that PortForward is not served',
     'README.md says that Attach is not served',
   ])
+})
+
+test('a row of the CRI page is read with its heading, its fate and its tests', () => {
+  const page =
+    '### `Mount`\n\n| field | what | shown by |\n| --- | --- | --- |\n| `readonly` | yes | `a.test.ts`: b |\n'
+  assert.equal(rowsOf(page), [{ heading: 'Mount', name: 'readonly', fate: 'yes', shown: '`a.test.ts`: b' }])
+})
+
+test('a field without a row, a row without a field and one that comes twice are problems', () => {
+  const row = (name: string) => ({ heading: 'Mount', name, fate: '', shown: '' })
+  assert.equal(coverageProblems(['Mount a', 'Mount b'], [row('b'), row('c'), row('b')]), [
+    'docs/cri.md has no row for Mount a',
+    'docs/cri.md has a row for Mount c, which is not there',
+    'docs/cri.md has Mount b twice',
+  ])
+})
+
+test('a row names a test that is there, or gives a reason', async () => {
+  const titles = async (file: string) => (file === 'a.test.ts' ? ['a mount is read-only'] : [])
+  const row = (fate: string, shown: string) => ({ heading: 'Mount', name: 'x', fate, shown })
+  const problems = (fate: string, shown: string) => testProblems([row(fate, shown)], titles)
+  assert.equal(await problems('yes', '`a.test.ts`: is read-only'), [])
+  assert.equal(await problems('not for Linux: refused with its owner', '–'), [])
+  assert.match((await problems('yes', '–'))[0] ?? '', 'gives no reason')
+  assert.match((await problems('refused: x', '–'))[0] ?? '', 'gives no reason')
+  assert.match((await problems('yes', 'somewhere'))[0] ?? '', 'names no test')
+  assert.match(
+    (await problems('yes', '`a.test.ts`: is read-only; `b.test.ts`: gone'))[0] ?? '',
+    'b.test.ts has no test',
+  )
+})
+
+test('fields are found through every message that a request reaches', () => {
+  const messages = {
+    Request: { fields: [{ name: 'inner', type: 'Inner' }] },
+    Inner: { fields: [{ name: 'text', type: 'string' }] },
+    Response: { fields: [{ name: 'other', type: 'string' }] },
+  }
+  const services = { S: [{ name: 'Do', request: 'Request' }] }
+  assert.equal(expectedRows({ services, messages }), ['S Do', 'Request inner', 'Inner text'])
+})
+
+test('the names of tests are read in every form of quotes', () => {
+  const source = "test('one', () => {})\nown(\"two's\", x)\nrootTest(\n  `three ${x}`,\n)\nconst test1 = ('four')"
+  assert.equal(titlesOf(source), ['one', "two's", 'three ${x}'])
 })
 
 test.run()

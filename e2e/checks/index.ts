@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Check } from './check.ts'
+import { criDocs } from './cri-docs.ts'
 import { dependencyDocs } from './dependency-docs.ts'
 import { fileLength } from './file-length.ts'
 import { generatedFiles } from './generated-files.ts'
@@ -20,5 +21,6 @@ export const CHECKS: readonly Check[] = [
   dependencyDocs,
   namedPaths,
   unservedRpcs,
+  criDocs,
   lonelyTests,
 ]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DaemonUnderTest } from '../harness/daemon.ts'
@@ -121,6 +122,20 @@ test('a caller that goes away takes its command along', async () => {
   abort.abort()
   await failed
   if (!daemon.isPeer) await waitFor('the command is gone', async () => !/sleep 7005/.test(await processes()))
+})
+
+test('no command leaves a zombie with the keeper, however it ended', async () => {
+  if (daemon.isPeer) return
+  const ends = ['exit 0', 'kill -9 $$', 'sleep 0.01 & exit 3', 'sleep 3600']
+  await Promise.allSettled(Array.from({ length: 20 }, (_, n) => sh(ends[n % ends.length] ?? '', 1n)))
+  const { info } = await runtime.podSandboxStatus({ podSandboxId, verbose: true })
+  const { pid } = JSON.parse(info['info'] ?? '{}') as { pid: number }
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ')
+  const states = await Promise.all(
+    children.map(async (child) => /^State:\t(.)/m.exec(await readFile(`/proc/${child}/status`, 'utf8'))?.[1]),
+  )
+  assert.ok(states.length > 0)
+  assert.not.ok(states.includes('Z'), states.join())
 })
 
 test('a command ends with its container', async () => {

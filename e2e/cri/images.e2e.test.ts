@@ -84,6 +84,18 @@ test('a list may be asked for one image', async () => {
   assert.equal(await ids('registry.local/never/heard:1'), [])
 })
 
+test('a streamed list has each image once, as the list has it', async () => {
+  if (daemon.isPeer) return
+  const streamed = []
+  for await (const { images } of image.streamImages({})) streamed.push(...images)
+  assert.equal(streamed, (await image.listImages({})).images)
+  const chosen = []
+  for await (const { images } of image.streamImages({ filter: { image: imageSpec(IMAGES.busybox) } })) {
+    chosen.push(...images.map(({ repoTags }) => repoTags[0]))
+  }
+  assert.equal(chosen, [IMAGES.busybox])
+})
+
 test('verbose status gives the configuration of the image', async () => {
   await daemon.pull(IMAGES.configured)
   const { info } = await image.imageStatus({ image: imageSpec(IMAGES.configured), verbose: true })

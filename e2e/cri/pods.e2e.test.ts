@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type PodSandboxFilter, PodSandboxState } from '../../cri-proto/index.ts'
+import { CgroupDriver, type PodSandboxFilter, PodSandboxState } from '../../cri-proto/index.ts'
 import { DaemonUnderTest } from '../harness/daemon.ts'
 import { expectFailure } from '../harness/expect-failure.ts'
 import { IMAGES } from '../harness/suite-images.ts'
@@ -43,6 +43,11 @@ test('runtime and network are ready', async () => {
   const ready = Object.fromEntries((status?.conditions ?? []).map(({ type, status: is }) => [type, is]))
   assert.is(ready['RuntimeReady'], true)
   assert.is(ready['NetworkReady'], true)
+})
+
+test('the daemon names the cgroup driver that it was given', async () => {
+  if (daemon.isPeer) return
+  assert.is((await runtime.runtimeConfig({})).linux?.cgroupDriver, CgroupDriver.CGROUPFS)
 })
 
 test('a pod comes back with the name, labels and annotations it was given', async () => {
