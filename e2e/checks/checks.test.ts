@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { coverageProblems, expectedRows, rowsOf, testProblems, titlesOf } from './cri-docs.ts'
+import { coverageProblems, expectedRows, paragraphsOf, rowsOf, testProblems, titlesOf } from './cri-docs.ts'
 import { dependencyProblems } from './dependency-docs.ts'
 import { findCycles } from './import-cycles.ts'
 import { directionProblems } from './import-direction.ts'
@@ -103,6 +103,13 @@ test('a row of the CRI page is read with its heading, its fate and its tests', (
   const page =
     '### `Mount`\n\n| field | what | shown by |\n| --- | --- | --- |\n| `readonly` | yes | `a.test.ts`: b |\n'
   assert.equal(rowsOf(page), [{ heading: 'Mount', name: 'readonly', fate: 'yes', shown: '`a.test.ts`: b' }])
+})
+
+test('a paragraph of the CRI page is read with the tests that it names', () => {
+  const [paragraph] = paragraphsOf(
+    '# Title\n\nText.\n\n**A pain.** The cure is this.\n`a.test.ts`: b;\n`c.test.ts`: d\n',
+  )
+  assert.equal([paragraph?.name, paragraph?.shown.endsWith('`a.test.ts`: b; `c.test.ts`: d')], ['A pain.', true])
 })
 
 test('a field without a row, a row without a field and one that comes twice are problems', () => {

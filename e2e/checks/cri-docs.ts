@@ -27,9 +27,11 @@ export const criDocs: Check = {
   name: `${PAGE} tells the fate of every RPC and every field of a request, and names tests that are there`,
   findProblems: async (root) => {
     const facts = JSON.parse(await readFile(join(root, FACTS), 'utf8')) as Facts
-    const rows = rowsOf(await readFile(join(root, PAGE), 'utf8'))
+    const page = await readFile(join(root, PAGE), 'utf8')
+    const rows = rowsOf(page)
     const titles = async (file: string) => titlesOf(await readFile(join(root, file), 'utf8').catch(() => ''))
-    return [...coverageProblems(expectedRows(facts), rows), ...(await testProblems(rows, titles))]
+    const named = [...rows, ...paragraphsOf(page)]
+    return [...coverageProblems(expectedRows(facts), rows), ...(await testProblems(named, titles))]
   },
 }
 
@@ -58,6 +60,15 @@ export function rowsOf(page: string): Row[] {
     return heading === '' || name === undefined || fate === undefined || shown === undefined
       ? []
       : [{ heading, name, fate, shown }]
+  })
+}
+
+/** The paragraphs that begin with what they are about, in bold: the tests they name end them. */
+export function paragraphsOf(page: string): Row[] {
+  return page.split('\n\n').flatMap((text) => {
+    const paragraph = text.replaceAll('\n', ' ').trim()
+    const [, name] = /^\*\*(.+?)\*\*/.exec(paragraph) ?? []
+    return name === undefined ? [] : [{ heading: 'paragraph', name, fate: '', shown: paragraph }]
   })
 }
 

@@ -42,6 +42,18 @@ test('fifty callers that want the same pod get one, and its id', async () => {
   await workloads.removePod(String(ids[0]))
 })
 
+test('fifty callers that want different pods of one name: one wins, the others are told', async () => {
+  const name = workloads.name('different')
+  const asked = outcomes(
+    await times(MANY, (index) => workloads.runPod(podConfig(place, name, { labels: { caller: String(index) } }))),
+  )
+  const { items } = await runtime.listPodSandbox({})
+  assert.is(items.length, 1)
+  assert.equal([...new Set(asked)].sort(), [items[0]?.id, 'ALREADY_EXISTS'].sort())
+  assert.is(items[0]?.labels['caller'], String(asked.indexOf(items[0]?.id ?? '')))
+  await workloads.removePod(items[0]?.id ?? '')
+})
+
 test('fifty callers that want the same container get one, and its id', async () => {
   const { config, id: podSandboxId } = await pod('same')
   const container = idleConfig('main')

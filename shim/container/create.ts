@@ -45,20 +45,32 @@ export async function createContainer(node: RuntimeNode, request: CreateContaine
   const config = requireConfig(request.config)
   const sandbox = node.objects.sandbox(request.podSandboxId)
   const uniqueName = containerUniqueName(sandbox.record.id, config)
-  return node.creations.join(uniqueName, async () => {
+  const id = await node.creations.join(uniqueName, async () => {
     const existing = node.objects.containerByName(uniqueName)
     return existing === undefined ? create(node, sandbox, config, uniqueName) : joinExisting(existing, config)
   })
+  // The one that was joined may have been asked for another container of this name.
+  const made = node.objects.containers.get(id)
+  if (made !== undefined && !isSame(made, config)) throw nameTaken(made, 'another configuration')
+  return id
 }
 
-function joinExisting({ record }: Container, config: ContainerConfig): string {
-  const same =
-    Buffer.compare(ContainerConfig.encode(record.config).finish(), ContainerConfig.encode(config).finish()) === 0
-  if (same && record.state === 'created') return record.id
-  throw new GantryError('already_exists', {
+function joinExisting(container: Container, config: ContainerConfig): string {
+  const { id, state } = container.record
+  if (!isSame(container, config)) throw nameTaken(container, 'another configuration')
+  if (state !== 'created') throw nameTaken(container, `is ${state}`)
+  return id
+}
+
+function isSame({ record }: Container, config: ContainerConfig): boolean {
+  return Buffer.compare(ContainerConfig.encode(record.config).finish(), ContainerConfig.encode(config).finish()) === 0
+}
+
+function nameTaken({ record: { id, config } }: Container, but: string): GantryError {
+  return new GantryError('already_exists', {
     action: 'create container',
-    subject: `${record.config.metadata?.name}, attempt ${record.config.metadata?.attempt}`,
-    reason: `container ${record.id} has this name and ${same ? `is ${record.state}` : 'another configuration'}`,
+    subject: `${config.metadata?.name}, attempt ${config.metadata?.attempt}`,
+    reason: `container ${id} has this name and ${but}`,
   })
 }
 

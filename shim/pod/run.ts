@@ -34,11 +34,15 @@ export async function runPodSandbox(
   const config = requireMetadata(request.config)
   requireHandler(node, request.runtimeHandler)
   const uniqueName = sandboxUniqueName(config)
-  return node.creations.join(uniqueName, async () => {
+  const id = await node.creations.join(uniqueName, async () => {
     const existing = node.objects.sandboxByName(uniqueName)
-    if (existing !== undefined) return joinExisting(existing, config, request.runtimeHandler)
+    if (existing !== undefined) return joinExisting(existing, request)
     return create(node, config, uniqueName, request.runtimeHandler, context)
   })
+  // The one that was joined may have been asked for another pod of this name.
+  const made = node.objects.sandboxes.get(id)
+  if (made !== undefined && !isSame(made, request)) throw nameTaken(made, 'it has another configuration')
+  return id
 }
 
 function requireHandler({ config }: RuntimeNode, handler: string): void {
@@ -50,17 +54,21 @@ function requireHandler({ config }: RuntimeNode, handler: string): void {
   })
 }
 
-function joinExisting({ record }: Sandbox, config: PodSandboxConfig, runtimeHandler: string): string {
-  const same =
-    record.runtimeHandler === runtimeHandler &&
-    Buffer.compare(PodSandboxConfig.encode(record.config).finish(), PodSandboxConfig.encode(config).finish()) === 0
-  if (record.state === 'ready' && same) return record.id
-  const reason = record.state === 'ready' ? 'it has another configuration' : 'it is stopped, and attempt is the same'
-  throw new GantryError('already_exists', {
-    action: 'run sandbox',
-    subject: record.uniqueName,
-    reason: `sandbox ${record.id}: ${reason}`,
-  })
+function joinExisting(sandbox: Sandbox, request: RunPodSandboxRequest): string {
+  const { id, state } = sandbox.record
+  if (state !== 'ready') throw nameTaken(sandbox, 'it is stopped, and attempt is the same')
+  if (!isSame(sandbox, request)) throw nameTaken(sandbox, 'it has another configuration')
+  return id
+}
+
+function isSame({ record }: Sandbox, { config, runtimeHandler }: RunPodSandboxRequest): boolean {
+  if (record.runtimeHandler !== runtimeHandler || config === undefined) return false
+  return Buffer.compare(PodSandboxConfig.encode(record.config).finish(), PodSandboxConfig.encode(config).finish()) === 0
+}
+
+function nameTaken({ record: { id, uniqueName } }: Sandbox, why: string): GantryError {
+  const reason = `sandbox ${id}: ${why}`
+  return new GantryError('already_exists', { action: 'run sandbox', subject: uniqueName, reason })
 }
 
 async function create(
