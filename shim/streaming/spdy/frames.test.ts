@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { seededRandom } from '../../../e2e/harness/seeded-random.ts'
 import { GantryError } from '../../../runtime-core/errors.ts'
 import { CONTROL, controlFrame, dataHead, type Frame, FrameParser, MAX_CONTROL_BYTES } from './frames.ts'
 
@@ -87,17 +88,6 @@ for (const [what, bytes] of Object.entries(BAD)) {
   })
 }
 
-/** mulberry32: the same sequence for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 const EACH = [
   SYN,
   Buffer.concat([dataHead(7, 5, false), Buffer.from('hello')]),
@@ -110,7 +100,7 @@ const EACH = [
 ]
 
 test('a hundred thousand mutated frames give frames or a refusal, never anything else', () => {
-  const random = randomOf(20_260_801)
+  const random = seededRandom(20_260_801)
   const below = (limit: number): number => Math.floor(random() * limit)
   let [read, refused] = [0, 0]
   let parser = new FrameParser()

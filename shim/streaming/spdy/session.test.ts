@@ -3,6 +3,7 @@ import { duplexPair } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { seededRandom } from '../../../e2e/harness/seeded-random.ts'
 import type { GantryError } from '../../../runtime-core/errors.ts'
 import { SpdyClient, synStream } from '../testing/spdy-client.ts'
 import { CONTROL, controlFrame, dataHead } from './frames.ts'
@@ -272,6 +273,64 @@ test('a client that asks without reading the answers is cut off', async () => {
     await turn()
   }
   assert.match(String(await closed), /without reading/)
+})
+
+/** Frames of every kind, most of them well formed, few of them in place. */
+async function anyFrame(client: SpdyClient, below: (limit: number) => number): Promise<Buffer[]> {
+  const id = below(9)
+  const odd = 2 * below(20) + 1
+  switch (below(9)) {
+    case 0:
+      return [synStream(odd, await client.headerBlock({ streamtype: 'data' }))]
+    case 1:
+      return [dataHead(odd, 4, below(4) === 0), Buffer.from('data')]
+    case 2:
+      return [controlFrame(CONTROL.rstStream, 0, [odd, 5])]
+    case 3:
+      return [controlFrame(CONTROL.windowUpdate, 0, [below(2) === 0 ? 0 : odd, below(0x7fff_ffff)])]
+    case 4:
+      return [controlFrame(CONTROL.settings, 0, [1, 7, below(100_000)])]
+    case 5:
+      return [controlFrame(CONTROL.headers, below(2), [odd], await client.headerBlock({ more: 'x' }))]
+    case 6:
+      return [controlFrame(CONTROL.ping, 0, [id])]
+    case 7:
+      return below(20) === 0 ? [controlFrame(CONTROL.goAway, 0, [odd, 0])] : []
+    default:
+      // Now and then what no protocol has: it has to end the connection, and nothing else.
+      return below(10) === 0 ? [Buffer.from(Array.from({ length: 8 + id }, () => below(256)))] : []
+  }
+}
+
+test('frames of all kinds in any order end at most their own session, and every stream is told once', async () => {
+  const random = seededRandom(20_261_125)
+  const below = (limit: number): number => Math.floor(random() * limit)
+  let [broken, whole, opened] = [0, 0, 0]
+  for (let round = 0; round < 300; round++) {
+    const room = new Room({ maxStreams: 5, unconsumedBytes: 1000 })
+    let failure: GantryError | undefined
+    let over = false
+    room.closed.promise.then((error) => {
+      failure = error
+      over = true
+    })
+    for (let n = 0; n < 60 && !over; n++) {
+      for (const bytes of await anyFrame(room.client, below)) room.client.send(bytes)
+      if (below(4) === 0) await turn()
+      for (const consumed of room.unconsumed.splice(0, below(5))) consumed()
+      const stream = room.streams[below(room.streams.length + 1)]
+      if (below(3) === 0) stream?.write(Buffer.from('answer'))
+      if (below(9) === 0) stream?.end()
+    }
+    room.session.destroy()
+    await until('the session is over', () => over)
+    if (failure === undefined) whole++
+    else broken++
+    opened += room.streams.length
+    assert.ok(room.streams.length <= 60)
+    assert.ok(room.came.filter((text) => text === '<closed>').length <= room.streams.length, room.came.join())
+  }
+  assert.ok(broken > 20 && whole > 20 && opened > 300, `${broken} broken, ${whole} whole, ${opened} streams`)
 })
 
 test.run()
