@@ -101,6 +101,7 @@ struct process {
 	pid_t pid;
 	int pidfd, pty, log_fd;
 	char *log_path, *oom_path, *kill_path, *procs_path;
+	long oom_above; /* what the cgroup above had counted when it started, and what others account for; -1: unknown */
 	struct stream out[2];
 	struct input in;
 	struct attachment attached[MAX_ATTACHMENTS];
@@ -119,6 +120,8 @@ void process_attach(struct process *p, struct conn *c, uint32_t id, uint32_t io)
 void process_detach(struct conn *c); /* the connection is gone */
 bool process_fed_full(const struct conn *c); /* does it feed a stdin that is full? */
 void process_ended(struct process *p);
+/* Notes how many the OOM killer has taken around it until now. */
+void process_note_oom(struct process *p); /* whom the OOM killer has taken around it until now */
 void process_check(struct process *p); /* draining done? */
 void process_free(struct process *p);
 size_t process_record(const struct process *p, uint8_t *to); /* at most RECORD_BYTES */

@@ -270,6 +270,7 @@ static struct process *describe(const struct launch_request *r)
 	p->max_line = r->max_line == 0 || r->max_line > 65536 ? 16384 : r->max_line;
 	p->log_path = strdup(r->log_path);
 	p->oom_path = r->oom_path[0] == '\0' ? NULL : strdup(r->oom_path);
+	process_note_oom(p);
 	p->kill_path = r->kill_path[0] == '\0' ? NULL : strdup(r->kill_path);
 	p->procs_path = r->procs_path[0] == '\0' ? NULL : strdup(r->procs_path);
 	return p;

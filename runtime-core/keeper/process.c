@@ -202,19 +202,65 @@ void process_detach(struct conn *c)
 
 /* ---- the end of a process ----------------------------------------------------------------------------------- */
 
-static bool oom_killed(const char *path)
+/* N of the line `oom_kill N` of memory.events (v2) or memory.oom_control (v1); -1 where the file is gone. */
+static long oom_kills(const char *path)
 {
 	char text[1024];
 	int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return false;
+		return -1;
 	ssize_t n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n < 0 ? 0 : n] = '\0';
-	/* memory.events (v2) and memory.oom_control (v1) both have a line `oom_kill N`. */
 	const char *line = strstr(text, "oom_kill ");
-	return line != NULL && strtol(line + 9, NULL, 10) > 0;
+	return line == NULL ? -1 : strtol(line + 9, NULL, 10);
+}
+
+/* The same of the cgroup above, which on v2 counts what is below it. */
+static long oom_kills_above(const char *path)
+{
+	char above[4096];
+	const char *file = path == NULL ? NULL : strrchr(path, '/');
+	const char *own = file == NULL ? NULL : memrchr(path, '/', (size_t)(file - path));
+
+	if (own == NULL || (size_t)snprintf(above, sizeof(above), "%.*s%s", (int)(own - path), path, file) >= sizeof(above))
+		return -1;
+	return oom_kills(above);
+}
+
+/* Of those, the ones that no living container of ours accounts for. */
+static long oom_kills_of_others(const struct process *p)
+{
+	long count = oom_kills_above(p->oom_path);
+
+	for (const struct process *q = processes; q != NULL && count > 0; q = q->next) {
+		long own = q == p || q->exited ? 0 : oom_kills(q->oom_path);
+		count -= own > 0 ? own : 0;
+	}
+	return count;
+}
+
+void process_note_oom(struct process *p)
+{
+	p->oom_above = oom_kills_of_others(p);
+}
+
+/*
+ * systemd removes the cgroup of a scope the moment its last process is dead, often before we can look. Then the cgroup
+ * above tells: one killed in it that no other container of ours accounts for is this one.
+ */
+static bool oom_killed(const struct process *p)
+{
+	bool sigkill = WIFSIGNALED(p->wait_status) && WTERMSIG(p->wait_status) == SIGKILL;
+	long own = oom_kills(p->oom_path);
+
+	if (own < 0)
+		own = sigkill && p->oom_above >= 0 && oom_kills_of_others(p) > p->oom_above ? 1 : 0;
+	for (struct process *q = processes; q != NULL && own > 0; q = q->next)
+		if (q != p && q->oom_above >= 0)
+			q->oom_above += own;
+	return own > 0;
 }
 
 /* The exit record outlives keeper and daemon: `<wait status> <oom> <started ns> <finished ns>`. */
@@ -290,7 +336,7 @@ void process_check(struct process *p)
 void process_ended(struct process *p)
 {
 	if (p->kind == KIND_CONTAINER) {
-		p->oom = oom_killed(p->oom_path);
+		p->oom = oom_killed(p);
 		kill_cgroup(p, SIGKILL);
 	}
 	p->state = STATE_DRAINING;
