@@ -2,7 +2,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cgroupBelow } from './cgroup/current.ts'
-import type { CgroupPlan } from './cgroup/manager.ts'
+import type { CgroupDriver } from './cgroup/driver.ts'
+import type { CgroupPlan, CgroupUnit } from './cgroup/plan.ts'
 import { errnoOf, GantryError, hasCode } from './errors.ts'
 import { KeeperClient, type LaunchRequest, type LaunchResult, type OutputSink } from './keeper/client.ts'
 import { IO, type ProcessRecord, type SignalScope } from './keeper/protocol.ts'
@@ -13,7 +14,7 @@ import { compileContainer } from './plan/compile/container.ts'
 import { compileExec } from './plan/compile/exec.ts'
 import type { HostFacts, RootfsMount, SeccompFilter } from './plan/compile/input.ts'
 import { compilePortForward } from './plan/compile/port-forward.ts'
-import { compilePodInit, compileSandbox, type SandboxInput } from './plan/compile/sandbox.ts'
+import { compilePlaceholder, compilePodInit, compileSandbox, type SandboxInput } from './plan/compile/sandbox.ts'
 import { userNamespaceOf } from './plan/compile/user-namespace.ts'
 import { planFailure } from './plan/failure.ts'
 import { type Plan, type SentSlot, SLOTS } from './plan/ops.ts'
@@ -29,6 +30,8 @@ export interface PodEnvironment {
   readonly host: HostFacts
   readonly compileSeccomp: (profile: OciSeccomp) => Promise<SeccompFilter>
   readonly compileCgroup: (cgroupsPath: string, resources: NonNullable<OciSpec['linux']>['resources']) => CgroupPlan
+  /** Who makes the unit of a cgroup plan that has one. */
+  readonly units: Pick<CgroupDriver, 'startUnit' | 'settleUnit'>
   /** A container of a pod ended; its log is complete. */
   readonly onExit: (podId: string, record: ProcessRecord) => void
   /** A pod's keeper is gone, and all its processes with it. */
@@ -189,7 +192,7 @@ export class Pod {
       copyUpSources: request.copyUpSources,
       stdio: { stdin, stdout: true, stderr: true },
     })
-    const result = await launch(this.#client, this.#environment, 'start container', containerId, plan, {
+    const options: LaunchOptions = {
       kind: 'container',
       id: containerId,
       io:
@@ -205,8 +208,48 @@ export class Pod {
       // With a PID namespace of its own the kernel ends the rest of a container with its init.
       ...(ownPidNamespace(spec) ? {} : { killPath: cgroup.killFile ?? '', procsPath: cgroup.procsFile }),
       record: paths.bundle(this.id, containerId),
-    })
+    }
+    const start = () => launch(this.#client, this.#environment, 'start container', containerId, plan, options)
+    const result = cgroup.unit === undefined ? await start() : await this.#inUnit(cgroup.unit, containerId, start)
     return { pid: result.pid, startedAtNs: result.startedAtNs }
+  }
+
+  /**
+   * Starts a container whose cgroup is a unit of systemd. The unit needs a process: one of the keeper's opens it, does
+   * nothing, and is gone when the container is in it. Should this daemon die meanwhile the keeper ends it.
+   */
+  async #inUnit(unit: CgroupUnit, containerId: string, start: () => Promise<LaunchResult>): Promise<LaunchResult> {
+    const { units } = this.#environment
+    const id = `unit-${containerId}`
+    const ended = Promise.withResolvers<void>()
+    const sink: OutputSink = {
+      output: (_, __, done) => done(),
+      exit: () => ended.resolve(),
+      lost: () => ended.resolve(),
+    }
+    const options = { kind: 'exec', id, io: IO.stream } as const
+    const plan = compilePlaceholder()
+    const holder = await launch(
+      this.#client,
+      this.#environment,
+      'hold unit of container',
+      containerId,
+      plan,
+      options,
+      sink,
+    )
+    let result: LaunchResult
+    try {
+      await units.startUnit(unit, holder.pid)
+      result = await start()
+    } finally {
+      await this.#client.signal(id, SIGKILL).catch((error: unknown) => {
+        if (!hasCode(error, 'not_found', 'unavailable')) throw error
+      })
+      await ended.promise
+    }
+    await units.settleUnit(unit)
+    return result
   }
 
   /** Starts a further process in a running container; its output and end go to `sink`. */

@@ -8,14 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { ImageServiceService, RuntimeServiceService } from '../cri-proto/index.ts'
 import { startMetrics } from '../metrics/index.ts'
-import { compileCgroup } from '../runtime-core/cgroup/manager.ts'
+import { type CgroupDriver, CgroupfsDriver } from '../runtime-core/cgroup/driver.ts'
+import { SystemdDriver } from '../runtime-core/cgroup/systemd.ts'
 import { GantryError, messageOf } from '../runtime-core/errors.ts'
 import { KeeperSpawner } from '../runtime-core/keeper/spawn.ts'
 import { loadLibseccomp } from '../runtime-core/kernel/libseccomp.ts'
 import { StatePaths } from '../runtime-core/paths.ts'
 import { SeccompCache } from '../runtime-core/plan/compile/seccomp-cache.ts'
 import type { PodEnvironment } from '../runtime-core/pod.ts'
-import type { OciResources } from '../runtime-core/spec/types.ts'
 import { helpText, readCommandLine } from './config/load.ts'
 import type { GantryConfig } from './config/schema.ts'
 import { containerCodec } from './container/container.ts'
@@ -59,14 +59,15 @@ const SHUTDOWN_GRACE_MS = 2000
 async function run(config: GantryConfig, log: Logger): Promise<void> {
   const started = performance.now()
   const stopPrinting = printFacts(log)
-  if (config.cgroupDriver === 'systemd') throw unsupportedDriver()
   const upstream = await openUpstream(config, log)
   await mkdir(config.state, { recursive: true, mode: 0o711 })
   const host = await readHost()
+  const cgroups =
+    config.cgroupDriver === 'systemd' ? await SystemdDriver.open(host.cgroup) : new CgroupfsDriver(host.cgroup)
   const database = openDatabase(config.root)
   const spawner = new KeeperSpawner()
   spawner.start()
-  const node = await assembleNode(config, host, database, spawner, log)
+  const node = await assembleNode(config, host, cgroups, database, spawner, log)
   const server = upstream === undefined ? new GrpcServer(() => performance.now()) : besideServer(config, node, upstream)
   const streaming = streamingServer(config, log)
   await streaming.listen()
@@ -152,6 +153,7 @@ function streamingServer(config: GantryConfig, log: Logger): StreamingServer {
 async function assembleNode(
   config: GantryConfig,
   host: HostReading,
+  cgroups: CgroupDriver,
   database: DatabaseSync,
   spawner: KeeperSpawner,
   log: Logger,
@@ -160,8 +162,6 @@ async function assembleNode(
     log.warn({ what, subject, err: messageOf(error) }, 'something could not be cleaned up; it is tried again later')
   }
   const networkConfigurations = new CniConfigurations({ dir: config.cniConfDir })
-  const compile = (path: string, resources: OciResources) =>
-    compileCgroup(host.cgroup, path, resources, { tolerateMissingHugetlb: true })
   const seccomp = new SeccompCache({
     libraryVersion: loadLibseccomp().version,
     directory: join(config.root, 'seccomp'),
@@ -171,7 +171,8 @@ async function assembleNode(
     spawner,
     host: host.core,
     compileSeccomp: (profile) => seccomp.compile(profile),
-    compileCgroup: (path, resources) => compile(path, resources ?? {}),
+    compileCgroup: (path, resources = {}) => cgroups.compile(path, resources, { tolerateMissingHugetlb: true }),
+    units: cgroups,
     onExit: (podId, record) => onContainerExit(node, podId, record),
     onKeeperLost: (podId, error) => onKeeperLost(node, podId, error),
     onRecordFailure: (bundle, error) => onLeftover('launch record', bundle, error),
@@ -219,7 +220,7 @@ async function assembleNode(
     rlimits: containerRlimits(config.defaultRlimits, host.rlimitCeilings),
     mountPointLayer: await makeMountPointLayer(config.root),
     cgroupHost: host.cgroup,
-    compileCgroup: compile,
+    cgroups,
     locks: new KeyedLock(),
     creations: new Inflight<string>(),
     newId: () => randomBytes(32).toString('hex'),
@@ -246,13 +247,6 @@ function warmSeccomp(node: RuntimeNode, seccomp: SeccompCache, log: Logger): voi
   seccomp
     .compile(profile)
     .catch((error: unknown) => log.warn({ err: messageOf(error) }, 'seccomp profile not compiled'))
-}
-
-function unsupportedDriver(): GantryError {
-  return new GantryError('unimplemented', {
-    action: 'start',
-    reason: 'cgroup-driver "systemd" is not supported by this release, expected "cgroupfs"',
-  })
 }
 
 // Asynchronous: a reader of our standard error that stalls must not stall the node.

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type CriClient, createCriClient, ImageSpec } from '../../cri-proto/index.ts'
 import { killAll, removeCgroups, removeLink, unmountBelow } from '../bench/peers/leftovers.ts'
+import { ensureImages } from '../images/build.ts'
 import { runCommand } from '../images/command.ts'
 import { writeCertsD } from '../registry/certs-d.ts'
 import { RegistryServer } from '../registry/server.ts'
@@ -23,6 +24,8 @@ import { type PodPlace, Workloads } from './workloads.ts'
 export interface DaemonOptions {
   /** `bridge`: a private bridge by the reference plugins; `none`: no CNI configuration. */
   readonly network: 'bridge' | 'none'
+  /** What its registry has; `quickstart` takes no compiler. Default: `suite`. */
+  readonly images?: 'suite' | 'quickstart'
   /** Images to be there before the first test; they are pulled from the suite's registry. */
   readonly pull?: readonly string[]
   /** Flags of gantryd over those of the harness, by name without dashes. */
@@ -247,7 +250,9 @@ async function mountSmallRoot(path: string, size: string): Promise<void> {
 }
 
 async function assemble(directory: string, options: DaemonOptions): Promise<Parts> {
-  const registry = await RegistryServer.start({ layouts: await buildSuiteImages(directory) })
+  const registry = await RegistryServer.start({
+    layouts: options.images === 'quickstart' ? [await ensureImages('quickstart')] : await buildSuiteImages(directory),
+  })
   const certsDirectory = join(directory, 'certs.d')
   await writeCertsD(certsDirectory, { registries: [SUITE_REGISTRY, OTHER_REGISTRY], endpoint: registry.endpoint })
   const marks = marksOf(directory)

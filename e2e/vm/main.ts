@@ -16,12 +16,21 @@ interface VmSuite {
   /** Below the repository; run by our Node. */
   readonly script: readonly string[]
   readonly timeoutMs: number
+  readonly init?: 'systemd'
+  readonly kernelArguments?: readonly string[]
 }
 
 /** Each in a machine of its own, in this order: what is at the bottom first. */
 const SUITES: Readonly<Record<string, VmSuite>> = {
   unified: { script: ['e2e/vm/cgroup-v2.guest.ts'], timeoutMs: 10 * MINUTE_MS },
   apparmor: { script: ['e2e/vm/apparmor.guest.ts'], timeoutMs: 10 * MINUTE_MS },
+  systemd: { script: ['e2e/vm/systemd.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
+  'systemd-hybrid': {
+    script: ['e2e/vm/systemd.guest.ts'],
+    timeoutMs: 10 * MINUTE_MS,
+    init: 'systemd',
+    kernelArguments: ['systemd.unified_cgroup_hierarchy=0'],
+  },
   root: { script: ['e2e/harness/run-tests.ts', '--root'], timeoutMs: 30 * MINUTE_MS },
   // critest is a suite of its own here, with AppArmor set up for it.
   e2e: { script: ['e2e/harness/run-tests.ts', '--e2e', '--except', 'critest'], timeoutMs: 60 * MINUTE_MS },
@@ -43,7 +52,9 @@ async function prepare(): Promise<void> {
   await ensurePackage('apparmor', join(CACHE, 'apparmor'))
 }
 
-async function runSuite(options: Pick<VmOptions, 'command' | 'timeoutMs' | 'signal'>): Promise<boolean> {
+async function runSuite(
+  options: Pick<VmOptions, 'command' | 'timeoutMs' | 'signal' | 'init' | 'kernelArguments'>,
+): Promise<boolean> {
   try {
     const onOutput = (chunk: Buffer) => process.stdout.write(chunk)
     return (await runInVm({ ...options, cwd: REPOSITORY, onOutput })).exitCode === 0
@@ -74,10 +85,10 @@ async function main(): Promise<void> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
   await prepare()
   const results: string[] = []
-  for (const [name, { script, timeoutMs }] of Object.entries(SUITES)) {
+  for (const [name, { script, ...machine }] of Object.entries(SUITES)) {
     if (names.length > 0 && !names.includes(name)) continue
     const command = [NODE, ...script, ...words.slice(separator + 1)]
-    const passed = await runSuite({ command, timeoutMs, signal: interrupted.signal })
+    const passed = await runSuite({ command, ...machine, signal: interrupted.signal })
     results.push(`${passed ? 'passed' : 'failed'}  ${name}`)
     if (!passed) process.exitCode = 1
   }

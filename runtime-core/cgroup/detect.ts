@@ -13,6 +13,8 @@ export interface CgroupHost {
   readonly unifiedMount?: string
   /** v1 controller → mount point of its hierarchy. Controllers mounted together share one. Named hierarchies are not here. */
   readonly v1: ReadonlyMap<string, string>
+  /** v1 hierarchies without controllers, by name: `systemd`. Absent where there are none. */
+  readonly named?: ReadonlyMap<string, string>
   /** Every controller that can be used, of either version. */
   readonly controllers: readonly string[]
   /** This process's own cgroup by controller; `''` is the unified hierarchy. Relative to the mount point. */
@@ -52,11 +54,13 @@ export function detectCgroups({ mountinfo, selfCgroup, controllersText = '' }: C
       hint: 'mount cgroup2 on /sys/fs/cgroup, as every current distribution does',
     })
   }
+  const named = mounts.flatMap(({ name, mountPoint }) => (name === undefined ? [] : [[name, mountPoint] as const]))
   const unified = controllersText.split(/\s+/).filter((name) => name !== '')
   return {
     mode: v1.size === 0 ? 'v2' : unifiedMount === undefined ? 'v1' : 'hybrid',
     ...(unifiedMount === undefined ? {} : { unifiedMount }),
     v1,
+    ...(named.length === 0 ? {} : { named: new Map(named) }),
     controllers: [...v1.keys(), ...unified.filter((name) => !v1.has(name))],
     self: parseSelfCgroup(selfCgroup),
   }
@@ -83,6 +87,8 @@ interface Mount {
   readonly mountPoint: string
   readonly type: string
   readonly controllers: readonly string[]
+  /** Of a v1 hierarchy mounted with `name=`. */
+  readonly name: string | undefined
 }
 
 /** proc_pid_mountinfo(5): id parent dev root mountpoint options [fields…] - type source superoptions */
@@ -98,6 +104,7 @@ function parseMountinfo(text: string): Mount[] {
       mountPoint: unescapePath(mountPoint),
       type,
       controllers: type === 'cgroup' ? options.split(',').filter(isController) : [],
+      name: type === 'cgroup' ? /(?:^|,)name=([^,]+)/.exec(options)?.[1] : undefined,
     })
   }
   return mounts

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { GantryError } from '../errors.ts'
+import { expandSlice, isScopePath, parseScopePath } from './systemd-path.ts'
 
 /** `/a/b`, without dots, doubled or trailing slashes. */
 export function normalizeCgroupsPath(cgroupsPath: string): string {
@@ -19,6 +20,20 @@ export function normalizeCgroupsPath(cgroupsPath: string): string {
 /** A newline in a name would forge lines of /proc/pid/cgroup, which others parse. */
 function hasControl(part: string): boolean {
   return [...part].some((character) => character < ' ')
+}
+
+/**
+ * `linux.cgroupsPath` below the cgroup mounts, in whichever form: a path, or systemd's `slice:prefix:name`. Each says what
+ * it is, so that containers of before a change of the driver are found, too.
+ */
+export function cgroupPathOf(cgroupsPath: string): string {
+  return isScopePath(cgroupsPath) ? parseScopePath(cgroupsPath).path : normalizeCgroupsPath(cgroupsPath)
+}
+
+/** A pod's `cgroup_parent` below the cgroup mounts: a path, or a slice (also told as a path, whose last part it is). */
+export function parentPathOf(cgroupParent: string): string {
+  const last = cgroupParent.slice(cgroupParent.lastIndexOf('/') + 1)
+  return last.endsWith('.slice') ? expandSlice(last) : cgroupParent
 }
 
 /** Every directory of `path` below `mount`, parents first: `/m/a`, `/m/a/b`. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Variant } from '../kernel/sd-bus-signature.ts'
 
 /** One write to a file of a cgroup. */
 export interface CgroupWrite {
@@ -40,11 +41,27 @@ export interface CgroupPlan {
   /** cgroup.procs with the container's processes, for killing them one by one. */
   readonly procsFile: string
   readonly freezer?: CgroupFreezer
+  /** Whose cgroup it is where systemd makes it: the launch plan then finds it made. */
+  readonly unit?: CgroupUnit
   /** What was asked for and tolerated to be missing, in words. */
   readonly warnings: readonly string[]
+}
+
+/** A property of a unit as StartTransientUnit and SetUnitProperties take it. */
+export type UnitProperty = readonly [name: string, value: Variant]
+
+/** The unit of systemd that a container's cgroup belongs to. It is there before the child, with another process in it. */
+export interface CgroupUnit {
+  readonly name: string
+  /** To start it with, beside PIDs. */
+  readonly properties: readonly UnitProperty[]
+  /** To be set once that other process has left it. */
+  readonly settled: readonly UnitProperty[]
 }
 
 export interface CgroupOptions {
   /** Huge page limits where there is no hugetlb controller are a warning (as containerd does it), not an error. */
   readonly tolerateMissingHugetlb?: boolean
+  /** Of the bundle: `org.systemd.property.*` become properties of the unit where systemd makes it. */
+  readonly annotations?: Readonly<Record<string, string>>
 }

@@ -300,8 +300,15 @@ function mismatch(type: string, value: unknown): GantryError {
 function encodeNumber(type: string, value: BusValue | undefined): Buffer {
   if (typeof value === 'boolean') return encodeNumber('i', value ? 1 : 0)
   if (typeof value !== 'number' && typeof value !== 'bigint') throw mismatch(type, value)
+  if (type === 'd') return doubleBytes(Number(value))
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)))
+  return bytes
+}
+
+function doubleBytes(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleLE(value)
   return bytes
 }
 

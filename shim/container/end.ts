@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { rm } from 'node:fs/promises'
-import { removeCgroup } from '../../runtime-core/cgroup/remove.ts'
 import { GantryError } from '../../runtime-core/errors.ts'
 import type { ProcessRecord } from '../../runtime-core/keeper/protocol.ts'
 import { publish } from '../events/channels.ts'
@@ -47,7 +46,7 @@ export async function removeContainerCgroup(node: RuntimeNode, container: Contai
   if (!container.hasCgroup) return
   const path = record.spec?.linux?.cgroupsPath
   if (path === undefined) return
-  await removeCgroup(node.compileCgroup(path, {}).leaves)
+  await node.cgroups.remove(path)
   container.hasCgroup = false
 }
 

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { UpdateContainerResourcesRequest } from '../../cri-proto/index.ts'
-import { compileUpdate, mergeResources } from '../../runtime-core/cgroup/manager.ts'
-import type { CgroupWrite } from '../../runtime-core/cgroup/plan.ts'
-import { writeCgroupFile } from '../../runtime-core/cgroup/write-file.ts'
+import { mergeResources } from '../../runtime-core/cgroup/manager.ts'
 import { GantryError } from '../../runtime-core/errors.ts'
-import type { OciResources } from '../../runtime-core/spec/types.ts'
 import type { RuntimeNode } from '../node/node.ts'
 import { updateContainer } from '../node/update.ts'
 import { invalidField } from '../translate/invalid-field.ts'
 import { refuseWindows } from '../translate/not-for-linux.ts'
 import { ociResources, oomScoreAdj } from '../translate/resources.ts'
 import { updatedResources } from '../translate/update-resources.ts'
-import type { Container } from './container.ts'
 
 /** As at the start of a container: a kubelet names every page size, with 0, wherever the hugetlb controller is. */
 const TOLERANT = { tolerateMissingHugetlb: true }
@@ -38,7 +34,10 @@ export async function updateContainerResources(
     const wanted = updatedResources(config.linux?.resources, linux)
     const before = spec.linux?.resources ?? {}
     const change = ociResources(wanted, node.host)
-    if (state === 'running') await apply(node, container, before, change)
+    if (state === 'running') {
+      const { devices: _, ...limits } = change
+      await node.cgroups.update(spec.linux?.cgroupsPath ?? '', before, limits, TOLERANT)
+    }
     const oom = oomScoreAdj(wanted)
     updateContainer(node, container, {
       config: {
@@ -52,34 +51,4 @@ export async function updateContainerResources(
       },
     })
   })
-}
-
-async function apply(
-  node: RuntimeNode,
-  { record }: Container,
-  before: OciResources,
-  change: OciResources,
-): Promise<void> {
-  const path = record.spec?.linux?.cgroupsPath ?? ''
-  const { devices: _, ...limits } = change
-  const done: CgroupWrite[] = []
-  try {
-    for (const write of compileUpdate(node.cgroupHost, path, before, limits, TOLERANT)) {
-      await writeCgroupFile(write)
-      done.push(write)
-    }
-  } catch (error) {
-    if (done.length === 0) throw error
-    const { devices: __, ...old } = before
-    await restore(compileUpdate(node.cgroupHost, path, mergeResources(before, limits), old, TOLERANT), error)
-    throw error
-  }
-}
-
-async function restore(writes: readonly CgroupWrite[], error: unknown): Promise<void> {
-  for (const write of writes) {
-    await writeCgroupFile(write).catch((failure: unknown) => {
-      throw new GantryError('internal', { action: 'undo update of resources', cause: error, cleanup: [failure] })
-    })
-  }
 }

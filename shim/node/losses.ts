@@ -52,7 +52,7 @@ async function endWithKeeper(node: RuntimeNode, container: Container): Promise<v
   const { id, sandboxId, state, spec, startedAtNs } = container.record
   if (state !== 'running') return
   const path = spec?.linux?.cgroupsPath
-  if (path !== undefined) await killCgroup(node.compileCgroup(path, {}), KILL_TIMEOUT_MS)
+  if (path !== undefined) await killCgroup(node.cgroups.compile(path, {}), KILL_TIMEOUT_MS)
   const known = await readExitRecord(node.pods.paths.exitRecord(sandboxId, id))
   const end = known === undefined ? undefined : endOf(known)
   recordEnd(

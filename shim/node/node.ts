@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CgroupHost } from '../../runtime-core/cgroup/detect.ts'
-import type { CgroupPlan } from '../../runtime-core/cgroup/manager.ts'
+import type { CgroupDriver } from '../../runtime-core/cgroup/driver.ts'
 import type { PodEnvironment } from '../../runtime-core/pod.ts'
-import type { OciResources, OciRlimit } from '../../runtime-core/spec/types.ts'
+import type { OciRlimit } from '../../runtime-core/spec/types.ts'
 import type { GantryConfig } from '../config/schema.ts'
 import type { ContainerRecord } from '../container/container.ts'
 import type { Broadcast } from '../events/broadcast.ts'
@@ -34,7 +34,7 @@ export interface RuntimeNode {
   /** Lies below every image: container/mount-points.ts. */
   readonly mountPointLayer: string
   readonly cgroupHost: CgroupHost
-  readonly compileCgroup: (path: string, resources: OciResources) => CgroupPlan
+  readonly cgroups: CgroupDriver
   /** Where the figures of pods and containers come from. */
   readonly stats: NodeStats
   /** Who subscribed to GetContainerEvents. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir, rm, rmdir, stat } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PodSandboxConfig, type RunPodSandboxRequest } from '../../cri-proto/index.ts'
+import { cgroupRoots } from '../../runtime-core/cgroup/driver.ts'
+import { parentPathOf } from '../../runtime-core/cgroup/path.ts'
 import { errnoOf, GantryError } from '../../runtime-core/errors.ts'
 import { Pod } from '../../runtime-core/pod.ts'
 import { servedHandlers } from '../node/handlers.ts'
@@ -19,8 +21,6 @@ import { type Sandbox, type SandboxRecord, sandboxUniqueName } from './sandbox.t
 import { requireMetadata } from './validate.ts'
 
 const SHM_SIZE_BYTES = 64 << 20
-/** Where the containers of a pod without cgroup_parent are (translate/cgroups-path.ts). */
-const DEFAULT_CGROUP_PARENT = '/gantry'
 
 /**
  * RunPodSandbox (CRI v1): returns when the pod is ready. Repeated for a pod that is being made, it joins; for one that
@@ -161,7 +161,7 @@ function requireUserNamespaces(node: RuntimeNode, { user }: PodNamespaces): void
 async function cgroupExists(node: RuntimeNode, parent: string): Promise<boolean> {
   if (parent === '') return false
   try {
-    await stat(join(cgroupRoots(node)[0] ?? '/', parent))
+    await stat(join(cgroupRoots(node.cgroupHost)[0] ?? '/', parentPathOf(parent)))
     return true
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false
@@ -171,20 +171,5 @@ async function cgroupExists(node: RuntimeNode, parent: string): Promise<boolean>
 
 /** Takes away the pod's cgroup where we made it, with those of its ancestors that are empty then. */
 export async function removeCgroupParent(node: RuntimeNode, record: SandboxRecord): Promise<void> {
-  const parent = record.config.linux?.cgroupParent || DEFAULT_CGROUP_PARENT
-  if (!record.ownsCgroupParent) return
-  for (const root of cgroupRoots(node)) {
-    const parts = parent.split('/').filter((part) => part !== '')
-    for (let depth = parts.length; depth > 0; depth--) {
-      const failure = await rmdir(join(root, ...parts.slice(0, depth))).then(() => undefined, errnoOf)
-      // Busy or not empty: somebody else lives there. Gone: fine, its ancestors may still be ours.
-      if (failure !== undefined && failure !== 'ENOENT') break
-    }
-  }
-}
-
-/** Every hierarchy a container has a directory in; a hybrid host has the unified one beside those of v1. */
-function cgroupRoots(node: RuntimeNode): string[] {
-  const { unifiedMount, v1 } = node.cgroupHost
-  return [...new Set([...v1.values(), ...(unifiedMount === undefined ? [] : [unifiedMount])])]
+  if (record.ownsCgroupParent) await node.cgroups.removeParent(record.config.linux?.cgroupParent ?? '')
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CgroupHost } from '../../runtime-core/cgroup/detect.ts'
+import { cgroupPathOf, parentPathOf } from '../../runtime-core/cgroup/path.ts'
 import type { Container } from '../container/container.ts'
 import type { Objects } from '../node/objects.ts'
 import type { Sandbox } from '../pod/sandbox.ts'
@@ -84,7 +85,7 @@ export class NodeStats {
 /** A running container's cgroup. */
 export function targetOf({ record }: Container): Target | undefined {
   const path = record.spec?.linux?.cgroupsPath
-  return path === undefined ? undefined : { path, startedAtNs: record.startedAtNs }
+  return path === undefined ? undefined : { path: cgroupPathOf(path), startedAtNs: record.startedAtNs }
 }
 
 /**
@@ -98,5 +99,5 @@ export function podTargetOf(objects: Objects, { record }: Sandbox): Target | und
   const shared = others.some(
     ({ record: other }) => other.state === 'ready' && other.config.linux?.cgroupParent === path,
   )
-  return shared ? undefined : { path, startedAtNs: 0n }
+  return shared ? undefined : { path: parentPathOf(path), startedAtNs: 0n }
 }

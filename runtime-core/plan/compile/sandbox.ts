@@ -94,14 +94,25 @@ export function compilePodInit(hasPodMount: boolean): Plan {
     child: [
       ...hand('pid', SLOTS.podPid),
       ...(hasPodMount ? [op('setns', SLOTS.podMount, CLONE.mount)] : []),
-      op('drop_bounding', 0n),
-      op('set_groups', new Uint8Array()),
-      op('set_gid', 65535),
-      op('set_uid', 65535),
-      op('capset', 0n, 0n, 0n),
-      op('prctl', 38, 1, 0, 0, 0),
-      op('prctl', 1, 9, 0, 0, 0),
-      op('pod_init'),
+      ...idleWithoutRights(),
     ],
   }
+}
+
+/** The plan of a process that does nothing but be there, until it is killed or its keeper ends. */
+export function compilePlaceholder(): Plan {
+  return { cloneFlags: 0n, prepare: [], parent: [], child: idleWithoutRights() }
+}
+
+function idleWithoutRights(): Op[] {
+  return [
+    op('drop_bounding', 0n),
+    op('set_groups', new Uint8Array()),
+    op('set_gid', 65535),
+    op('set_uid', 65535),
+    op('capset', 0n, 0n, 0n),
+    op('prctl', 38, 1, 0, 0, 0),
+    op('prctl', 1, 9, 0, 0, 0),
+    op('pod_init'),
+  ]
 }
