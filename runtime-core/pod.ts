@@ -12,7 +12,7 @@ import type { StatePaths } from './paths.ts'
 import { assemble } from './plan/assemble.ts'
 import { compileContainer } from './plan/compile/container.ts'
 import { compileExec } from './plan/compile/exec.ts'
-import type { HostFacts, RootfsMount, SeccompFilter } from './plan/compile/input.ts'
+import type { ContainerIdentity, HostFacts, RootfsMount, SeccompFilter } from './plan/compile/input.ts'
 import { compilePortForward } from './plan/compile/port-forward.ts'
 import { compilePlaceholder, compilePodInit, compileSandbox, type SandboxInput } from './plan/compile/sandbox.ts'
 import { userNamespaceOf } from './plan/compile/user-namespace.ts'
@@ -185,6 +185,7 @@ export class Pod {
       mountPoint: paths.mountPoint(this.id, containerId),
       cgroup,
       host,
+      identity: this.#identity(containerId),
       podNamespaces: this.#held,
       podShm: this.shmPath,
       seccomp: await this.#seccomp(spec),
@@ -303,7 +304,8 @@ export class Pod {
       host: this.#environment.host,
       stdio: { stdin, stdout, stderr },
       user: userNamespaceOf(spec.linux ?? {}, this.#held),
-      linux: spec.linux ?? {},
+      spec,
+      identity: this.#identity(request.containerId),
       pidNamespace: namespaces.some(({ type }) => type === 'pid'),
     })
     return launch(
@@ -381,6 +383,10 @@ export class Pod {
       if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined
       throw error
     })
+  }
+
+  #identity(id: string): ContainerIdentity {
+    return { id, bundle: this.#environment.paths.bundle(this.id, id) }
   }
 
   async #seccomp(spec: OciSpec): Promise<SeccompFilter | undefined> {

@@ -97,6 +97,8 @@ enum op_code {
 	OP_SCHED_SETAFFINITY = 106,
 	OP_IOPRIO_SET = 107,
 	OP_SET_MEMPOLICY = 108,
+	OP_SECCOMP_COURIER = 112,
+	OP_SECCOMP_NOTIFY = 113,
 	OP_REFUSE_SAME = 111,
 	OP_WRITE_FIRST = 110,
 	OP_PERSONALITY = 109,
@@ -118,7 +120,7 @@ enum op_code {
 	OP_RMDIR_HOST = 95,
 	OP_JOIN_KEYRING = 97,
 	OP_MAKE_FIFO = 96,
-	OP_LIMIT = 112
+	OP_LIMIT = 114
 };
 
 /* Operand kinds by code: s string, S string or none, u number, f slot, F slot or none, d data, v strings. */
@@ -190,6 +192,8 @@ enum op_code {
 	[OP_SCHED_SETAFFINITY] = "d", \
 	[OP_IOPRIO_SET] = "u", \
 	[OP_SET_MEMPOLICY] = "ud", \
+	[OP_SECCOMP_COURIER] = "fsd", \
+	[OP_SECCOMP_NOTIFY] = "du", \
 	[OP_REFUSE_SAME] = "fs", \
 	[OP_WRITE_FIRST] = "sdsd", \
 	[OP_PERSONALITY] = "u", \

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errnoOf, GantryError } from '../errors.ts'
-import type { OciSpec } from '../spec/types.ts'
+import type { OciMount, OciSpec } from '../spec/types.ts'
 import { parseSpec } from '../spec/validate.ts'
 
 export interface Bundle {
@@ -23,7 +23,7 @@ export interface Bundle {
 export function readBundle(path: string): Bundle {
   const absolute = resolve(path)
   const text = readText(join(absolute, 'config.json'))
-  const spec = parseSpec(text)
+  const spec = withAbsoluteSources(parseSpec(text), absolute)
   if (spec.root === undefined || spec.root.path === '') {
     throw new GantryError('invalid_argument', { action: 'read root.path', reason: 'it is missing' })
   }
@@ -41,6 +41,16 @@ function readText(path: string): string {
     }
     throw new GantryError('invalid_argument', { action: 'read', subject: path, cause })
   }
+}
+
+/** A bind's source is relative to the bundle where it is not absolute (config.md §mounts). */
+function withAbsoluteSources(spec: OciSpec, bundle: string): OciSpec {
+  const isBind = ({ type, options = [] }: OciMount) =>
+    type === 'bind' || options.some((option) => option === 'bind' || option === 'rbind')
+  const mounts = spec.mounts?.map((mount) =>
+    mount.source && isBind(mount) ? { ...mount, source: resolve(bundle, mount.source) } : mount,
+  )
+  return mounts === undefined ? spec : { ...spec, mounts }
 }
 
 function requireDirectory(path: string): void {

@@ -159,6 +159,7 @@ async function compile(global: GlobalOptions, request: CreateRequest, context: C
   const seccomp = spec.linux?.seccomp
   return compileContainer({
     spec: { ...spec, process: context.process },
+    identity: { id: request.id, bundle: bundle.path },
     rootfs: { kind: 'bind', source: bundle.rootfs, hasHostIds: true },
     mountPoint: files.mountPoint,
     cgroup,

@@ -34,6 +34,8 @@ export const command = defineCommand({
     const seccomp = spec.linux?.seccomp
     const plan = compileExec({
       process: inherited.process,
+      spec,
+      identity: { id, bundle: container.record.bundle },
       seccomp: seccomp === undefined ? undefined : await compileFilter(seccomp, filterDirectory(global)),
       cgroup: { ...cgroup, directories: [], writes: [], warnings: [] },
       host,

@@ -263,6 +263,20 @@ const PLANS: Readonly<Record<string, () => Plan>> = {
         },
       }),
     ),
+  'filter with a listener': () =>
+    compileContainer(
+      bundle(
+        {
+          mounts: [],
+          annotations: { key: 'value' },
+          linux: {
+            namespaces: [{ type: 'mount' }],
+            seccomp: { defaultAction: 'SCMP_ACT_NOTIFY', listenerPath: '/run/agent.sock', listenerMetadata: 'meta' },
+          },
+        },
+        { seccomp: { filter: new Uint8Array(80), flags: 0x2a }, identity: { id: 'c1', bundle: '/bundles/c1' } },
+      ),
+    ),
   'port forward': () => compilePortForward(8080, true),
   'pod init': () => compilePodInit(true),
   exec: () => compileExec(execInput()),
@@ -277,7 +291,14 @@ const PLANS: Readonly<Record<string, () => Plan>> = {
           ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 3 },
         },
         cgroup: { ...V1_CGROUP, ...V2_CGROUP, joinFiles: V1_CGROUP.joinFiles },
-        linux: { personality: { domain: 'LINUX32' }, memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0' } },
+        spec: {
+          ...bundle().spec,
+          linux: {
+            namespaces: [{ type: 'time' }],
+            personality: { domain: 'LINUX32' },
+            memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0' },
+          },
+        },
       }),
     ),
   'labelled process with scheduling': () =>

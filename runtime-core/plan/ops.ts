@@ -205,7 +205,8 @@ export const OPS = {
   reset_signals: {
     code: 47,
     operands: [],
-    about: 'default dispositions and an empty mask; last but one, the keeper blocks all',
+    about:
+      'default dispositions and an empty mask, for the keeper blocks all; late, but before a filter that may know nothing but the execve',
   },
   attach_device_program: {
     code: 48,
@@ -301,6 +302,18 @@ export const OPS = {
     code: 108,
     operands: [num('mode', 'hex'), data('nodes')],
     about: 'where memory comes from, kept through the exec; after the cgroup is joined, whose cpuset limits the nodes',
+  },
+  seccomp_courier: {
+    code: 112,
+    operands: [slot('child'), str('socket'), data('message')],
+    about:
+      'parent: connect to a seccomp listener, and leave a process behind that hands the filter’s descriptor over once the child has loaded it; a zero byte in the message stands for the pid',
+  },
+  seccomp_notify: {
+    code: 113,
+    operands: [data('filter'), num('flags', 'hex')],
+    about:
+      'load a filter that asks a listener, and go on when that has it: from here on any system call may be the listener’s to answer, the execve too',
   },
   refuse_same: {
     code: 111,

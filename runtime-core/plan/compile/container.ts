@@ -19,6 +19,7 @@ import {
   inheritStdio,
 } from './process.ts'
 import { compileRootfs } from './rootfs.ts'
+import { compileListener } from './seccomp-listener.ts'
 import { CLONE, MNT_DETACH, MS, PLAN_SLOTS } from './slots.ts'
 import { compileContainerSysctls } from './sysctl.ts'
 import { hostId, type UserNamespace, userNamespaceOf } from './user-namespace.ts'
@@ -39,13 +40,15 @@ export function compileContainer(input: ContainerInput): Plan {
   const namespaces = compileNamespaces(spec, input.podNamespaces, user)
   const sysctls = compileContainerSysctls(linux)
   const cgroup = compileCgroupOps(input.cgroup)
+  const listener = compileListener(input.seccomp, { spec, identity: input.identity, status: 'creating' })
   const lifecycle = compileLifecycle(spec.hooks, input.lifecycle)
   const mounts = compileMounts(spec.mounts ?? [], input, user)
   return {
     cloneFlags: namespaces.cloneFlags | cgroup.cloneFlags,
     prepare: [...lifecycle.prepare, ...cgroup.prepare, ...mounts.prepare, ...namespaces.prepare],
-    parent: lifecycle.parent,
+    parent: [...listener.parent, ...lifecycle.parent],
     child: [
+      ...listener.child,
       ...cgroup.child,
       ...lifecycle.early,
       ...compileProcSettings(process, linux, host),

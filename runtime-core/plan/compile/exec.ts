@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CgroupPlan } from '../../cgroup/manager.ts'
-import type { OciProcess } from '../../spec/types.ts'
+import type { OciProcess, OciSpec } from '../../spec/types.ts'
 import { forPurpose, op, type Plan, SLOTS } from '../ops.ts'
 import { compileCgroupJoin, compileLateCgroupJoin } from './cgroup.ts'
-import type { HostFacts, SeccompFilter } from './input.ts'
+import type { ContainerIdentity, HostFacts, SeccompFilter } from './input.ts'
 import { compileLifecycle, type Lifecycle } from './lifecycle.ts'
 import {
   compileProcess,
@@ -12,10 +12,10 @@ import {
   compileStdio,
   compileTerminal,
   inheritStdio,
-  type ProcessLinux,
   type Stdio,
 } from './process.ts'
 import { compileAffinity } from './scheduling.ts'
+import { compileListener } from './seccomp-listener.ts'
 import { CLONE } from './slots.ts'
 import type { UserNamespace } from './user-namespace.ts'
 
@@ -27,8 +27,9 @@ export interface ExecInput {
   readonly stdio: Stdio | 'inherit'
   /** The container's user namespace, where it is not the host's. */
   readonly user: UserNamespace | undefined
-  /** Of the container's `linux`, what each of its processes gets. */
-  readonly linux?: ProcessLinux
+  /** The container's own configuration: what each of its processes gets. */
+  readonly spec?: OciSpec
+  readonly identity?: ContainerIdentity
   /** The container is not in the host's PID namespace. */
   readonly pidNamespace: boolean
   /** Absent: a child of the keeper. */
@@ -45,6 +46,7 @@ export function compileExec(input: ExecInput): Plan {
   const { process, init } = input
   const { initial, final } = process.execCPUAffinity ?? {}
   const cgroup = initial === undefined ? compileCgroupJoin(input.cgroup) : compileLateCgroupJoin(input.cgroup)
+  const listener = compileListener(input.seccomp, { spec: input.spec, identity: input.identity, status: 'running' })
   const lifecycle = compileLifecycle(undefined, input.lifecycle)
   const stdio =
     input.stdio === 'inherit' ? inheritStdio(process, input.user) : compileStdio(input.stdio, process, input.user)
@@ -55,13 +57,14 @@ export function compileExec(input: ExecInput): Plan {
       ...cgroup.prepare,
       ...(input.pidNamespace ? [op('setns', SLOTS.target, CLONE.pid)] : []),
     ],
-    parent: lifecycle.parent,
+    parent: [...listener.parent, ...lifecycle.parent],
     child: [
+      ...listener.child,
       ...compileAffinity('initial', initial),
       ...cgroup.child,
       ...compileAffinity('final', final),
       ...lifecycle.early,
-      ...compileProcSettings(process, input.linux ?? {}, input.host),
+      ...compileProcSettings(process, input.spec?.linux ?? {}, input.host),
       // /dev/null and the pipes are put in place on the host: the container may have replaced its own /dev/null.
       ...(process.terminal === true ? [] : [...stdio, op('setsid')]),
       ...(input.user === undefined ? [] : compileRlimits(process)),
@@ -81,6 +84,6 @@ export function compileExec(input: ExecInput): Plan {
 }
 
 /** Asked for only where there is one: kernels can be built without. */
-function ownTime({ linux }: ExecInput): bigint {
-  return linux?.namespaces?.some(({ type }) => type === 'time') === true ? CLONE.time : 0n
+function ownTime({ spec }: ExecInput): bigint {
+  return spec?.linux?.namespaces?.some(({ type }) => type === 'time') === true ? CLONE.time : 0n
 }

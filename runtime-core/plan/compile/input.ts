@@ -32,6 +32,13 @@ export interface HostFacts {
   readonly capabilities: CapabilityHost
 }
 
+/** How others name a container: a seccomp listener is told, resctrl has a directory of this name. */
+export interface ContainerIdentity {
+  readonly id: string
+  /** Absolute. */
+  readonly bundle: string
+}
+
 /** A system call filter ready to be loaded. */
 export interface SeccompFilter {
   /** struct sock_filter[] */
@@ -42,6 +49,8 @@ export interface SeccompFilter {
 
 export interface ContainerInput {
   readonly spec: OciSpec
+  /** Needed by a bundle with a seccomp listener, or a class of service of its own. */
+  readonly identity?: ContainerIdentity
   readonly rootfs: RootfsMount
   /** An existing directory of the host on which the root is mounted (inside the container's namespace only). */
   readonly mountPoint: string

@@ -7,6 +7,7 @@ import { compileCapabilities } from './capabilities.ts'
 import type { HostFacts, SeccompFilter } from './input.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { compileScheduling } from './scheduling.ts'
+import { NEW_LISTENER } from './seccomp.ts'
 import { AT_EMPTY_PATH, CLONE_TREE, ERRNO, OPEN, PLAN_SLOTS } from './slots.ts'
 import { hostId, type UserNamespace } from './user-namespace.ts'
 
@@ -157,8 +158,8 @@ export function compileProcess(
     ...(lifecycle === undefined ? [op('prctl', PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)] : []),
     ...(noNewPrivileges ? [op('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)] : []),
     ...ready,
-    ...(noNewPrivileges ? filter : []),
     op('reset_signals'),
+    ...(noNewPrivileges ? filter : []),
     ...forPurpose(`start "${args[0]}"`, [op('execve', programs, args, process.env ?? [])]),
   ]
 }
@@ -189,7 +190,10 @@ function compileIdentity(process: OciProcess, host: HostFacts): Op[] {
 }
 
 function compileFilter({ filter, flags }: SeccompFilter): Op[] {
-  return forPurpose('load seccomp filter', [op('seccomp', filter, flags)])
+  const asks = (flags & NEW_LISTENER) !== 0
+  return forPurpose('load seccomp filter', [
+    asks ? op('seccomp_notify', filter, flags & ~NEW_LISTENER) : op('seccomp', filter, flags),
+  ])
 }
 
 /** Raising one needs CAP_SYS_RESOURCE in the host's user namespace: a container with its own sets them before it enters that. */

@@ -69,6 +69,8 @@ export function profileKey(profile: OciSeccomp, arch: string | undefined, librar
     profile.defaultErrnoRet ?? null,
     profile.architectures ?? [],
     profile.flags ?? [],
+    // Whether there is a listener decides, not where.
+    Boolean(profile.listenerPath),
     (profile.syscalls ?? []).map(({ names, action, errnoRet, args }) => [
       names,
       action,
@@ -80,7 +82,7 @@ export function profileKey(profile: OciSeccomp, arch: string | undefined, librar
 }
 
 /** Changes whenever the compiler would make another filter of the same profile. */
-const FORMAT = 1
+const FORMAT = 2
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64url')

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { GantryError } from '../../errors.ts'
 import { loadLibseccomp } from '../../kernel/libseccomp.ts'
 import type { OciSeccomp, OciSeccompRule } from '../../spec/types.ts'
-import { compileSeccomp } from './seccomp.ts'
+import { compileSeccomp, NEW_LISTENER } from './seccomp.ts'
 
 const library = loadLibseccomp()
 const compile = (profile: OciSeccomp, arch = 'SCMP_ARCH_X86_64') => compileSeccomp(profile, { library, arch })
@@ -174,6 +174,19 @@ test('flags become those of seccomp(2), where they mean anything', () => {
   assert.is(flags('SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'), 0)
 })
 
+test('a filter that asks a listener is marked as such, and alone takes WAIT_KILLABLE_RECV', () => {
+  const asking = (flags: string[]) =>
+    compile({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      listenerPath: '/run/l.sock',
+      syscalls: [{ names: ['mount'], action: 'SCMP_ACT_NOTIFY' }],
+      flags,
+    }).flags
+  assert.is(asking([]), NEW_LISTENER)
+  assert.is(asking(['SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV']), NEW_LISTENER | 0x20)
+  assert.is(compile({ ...denyOthers(allow('read')), listenerPath: '/run/l.sock' }).flags, 0)
+})
+
 test('a mistake in a profile is named by its field', () => {
   const refused = (profile: unknown, code: string, text: RegExp) => {
     try {
@@ -204,7 +217,8 @@ test('a mistake in a profile is named by its field', () => {
   refused(withArg({ index: 0, value: -1, op: 'SCMP_CMP_EQ' }), 'invalid_argument', /args\[0\].value": is -1/)
   refused(withArg({ index: 0, value: 2 ** 60, op: 'SCMP_CMP_EQ' }), 'invalid_argument', /an exact unsigned 64 bit/)
   refused(withArg({ index: 0, value: 1, op: 'SCMP_CMP_SOME' }), 'invalid_argument', /args\[0\].op/)
-  refused({ ...base, syscalls: [{ ...rule, action: 'SCMP_ACT_NOTIFY' }] }, 'unimplemented', /syscalls\[0\].action/)
+  const asking = { ...base, syscalls: [{ ...rule, action: 'SCMP_ACT_NOTIFY' }] }
+  refused(asking, 'invalid_argument', /"listenerPath": is missing, expected the socket/)
   refused({ ...base, syscalls: Array(9000).fill(rule) }, 'invalid_argument', /holds 9000 rules, expected at most 8192/)
 })
 
