@@ -87,7 +87,7 @@ test('fifty callers that want different containers of one name: one wins, the ot
   const { containers } = await runtime.listContainers({})
   assert.is(containers.length, 1)
   assert.equal([...new Set(created)].sort(), [containers[0]?.id, 'ALREADY_EXISTS'].sort())
-  const winner = created.findIndex((id) => id === containers[0]?.id)
+  const winner = created.indexOf(String(containers[0]?.id))
   assert.is(containers[0]?.labels['caller'], String(winner))
   await workloads.removePod(podSandboxId)
 })

@@ -99,6 +99,8 @@ enum op_code {
 	OP_SET_MEMPOLICY = 108,
 	OP_SECCOMP_COURIER = 112,
 	OP_SECCOMP_NOTIFY = 113,
+	OP_OPEN_NETLINK = 114,
+	OP_MOVE_NETDEV = 115,
 	OP_REFUSE_SAME = 111,
 	OP_WRITE_FIRST = 110,
 	OP_PERSONALITY = 109,
@@ -120,7 +122,7 @@ enum op_code {
 	OP_RMDIR_HOST = 95,
 	OP_JOIN_KEYRING = 97,
 	OP_MAKE_FIFO = 96,
-	OP_LIMIT = 114
+	OP_LIMIT = 116
 };
 
 /* Operand kinds by code: s string, S string or none, u number, f slot, F slot or none, d data, v strings. */
@@ -194,6 +196,8 @@ enum op_code {
 	[OP_SET_MEMPOLICY] = "ud", \
 	[OP_SECCOMP_COURIER] = "fsd", \
 	[OP_SECCOMP_NOTIFY] = "du", \
+	[OP_OPEN_NETLINK] = "f", \
+	[OP_MOVE_NETDEV] = "fss", \
 	[OP_REFUSE_SAME] = "fs", \
 	[OP_WRITE_FIRST] = "sdsd", \
 	[OP_PERSONALITY] = "u", \

@@ -5,6 +5,7 @@ import { type CgroupPlan, compileCgroup } from '../cgroup/manager.ts'
 import { errnoOf, GantryError } from '../errors.ts'
 import { compileContainer } from '../plan/compile/container.ts'
 import type { HostFacts } from '../plan/compile/input.ts'
+import { intelRdtLeftovers } from '../plan/compile/intel-rdt.ts'
 import { type Op, op, type Plan } from '../plan/ops.ts'
 import type { OciProcess, OciSpec } from '../spec/types.ts'
 import {
@@ -198,6 +199,7 @@ function cleanUp(request: CreateRequest, spec: OciSpec, record: ContainerRecord,
   if (request.keep || !cleansUpItself(spec)) return []
   return [
     ...record.cgroup.leaves.map((leaf) => op('rmdir_host', leaf)),
+    ...intelRdtLeftovers(spec, record).map((directory) => op('rmdir_host', directory)),
     op('rmdir_host', files.mountPoint),
     ...[files.plan, files.times, files.init, files.config, files.state].map((path) => op('unlink_host', path)),
     op('rmdir_host', files.directory),

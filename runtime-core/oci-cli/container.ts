@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { GantryError } from '../errors.ts'
 import { parseExact } from '../spec/json.ts'
 import type { OciSpec } from '../spec/types.ts'
-import { parseSpec } from '../spec/validate.ts'
 import { type ContainerFiles, type ContainerRecord, readRecord } from '../state/container-record.ts'
 import { type ContainerState, readStatus } from '../state/container-status.ts'
 

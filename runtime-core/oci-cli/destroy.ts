@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { rmdirSync } from 'node:fs'
 import { killCgroup } from '../cgroup/kill.ts'
 import { removeCgroup } from '../cgroup/remove.ts'
-import { GantryError, messageOf } from '../errors.ts'
+import { errnoOf, GantryError, messageOf } from '../errors.ts'
+import { intelRdtLeftovers } from '../plan/compile/intel-rdt.ts'
 import { type ContainerFiles, type ContainerRecord, readRecord, removeRecord } from '../state/container-record.ts'
 import { readStatus } from '../state/container-status.ts'
 import { isRunning } from '../state/process-stat.ts'
@@ -24,7 +26,9 @@ export async function destroyContainer(root: string, id: string, warn: (message:
   const { files, record } = readRecord(root, id)
   await endProcesses(files, record)
   await removeCgroup(record.cgroup.leaves, CGROUP_DEADLINE_MS)
-  for (const hook of poststopHooks(files)) {
+  const spec = readConfig(files)
+  for (const directory of intelRdtLeftovers(spec, record)) removeClass(directory)
+  for (const hook of spec.hooks?.poststop ?? []) {
     const { path } = hook
     await runHook('poststop', hook, stateText(record, 'stopped', 0)).catch((error: unknown) => {
       warn(`poststop hook "${path}": ${messageOf(error)}`)
@@ -55,6 +59,11 @@ function notEnding(id: string): GantryError {
   })
 }
 
-function poststopHooks(files: ContainerFiles) {
-  return readConfig(files).hooks?.poststop ?? []
+/** A class of service that create made; its monitoring groups go with it. */
+function removeClass(directory: string): void {
+  try {
+    rmdirSync(directory)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
 }

@@ -84,7 +84,7 @@ function codeFor(operation: Op, errno: string): ErrorCode {
 function hintFor(operation: Op, errno: string): string | undefined {
   if (errno === 'ENOENT') {
     const path = operation.args.find((argument) => typeof argument === 'string' && argument.startsWith('/')) ?? ''
-    const [, module] = SECURITY_MODULES.find(([part]) => String(path).includes(part)) ?? []
+    const [, module] = KERNEL_PARTS.find(([part]) => String(path).includes(part)) ?? []
     if (module !== undefined) return `${module} is not enabled on this host`
   }
   if (operation.purpose === CGROUP_LIMIT) {
@@ -95,9 +95,10 @@ function hintFor(operation: Op, errno: string): string | undefined {
 }
 
 /** Their files are missing where they are not. */
-const SECURITY_MODULES = [
+const KERNEL_PARTS = [
   ['/attr/apparmor/', 'AppArmor'],
   ['/sys/fs/selinux/', 'SELinux'],
+  ['/sys/fs/resctrl/', 'resctrl (Intel RDT, AMD QoS)'],
 ] as const
 
 /** What an errno means where the operation alone does not tell. */

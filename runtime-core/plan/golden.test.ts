@@ -277,6 +277,20 @@ const PLANS: Readonly<Record<string, () => Plan>> = {
         { seccomp: { filter: new Uint8Array(80), flags: 0x2a }, identity: { id: 'c1', bundle: '/bundles/c1' } },
       ),
     ),
+  'network devices and classes of service': () =>
+    compileContainer(
+      bundle(
+        {
+          mounts: [],
+          linux: {
+            namespaces: [{ type: 'mount' }, { type: 'network' }],
+            netDevices: { eth1: {}, eth2: { name: 'lan%d' } },
+            intelRdt: { l3CacheSchema: 'L3:0=f', schemata: ['MB:0=50'], enableMonitoring: true },
+          },
+        },
+        { identity: { id: 'c1', bundle: '/bundles/c1' } },
+      ),
+    ),
   'port forward': () => compilePortForward(8080, true),
   'pod init': () => compilePodInit(true),
   exec: () => compileExec(execInput()),

@@ -315,6 +315,18 @@ export const OPS = {
     about:
       'load a filter that asks a listener, and go on when that has it: from here on any system call may be the listener’s to answer, the execve too',
   },
+  open_netlink: {
+    code: 114,
+    operands: [slot('into')],
+    about:
+      'a netlink socket of the present network namespace: before the clone, so that the child still reaches the host’s',
+  },
+  move_netdev: {
+    code: 115,
+    operands: [slot('host'), str('name'), str('as')],
+    about:
+      'take an interface of the host into the present network namespace, with its global permanent addresses, under a new name, and set it up; before the user namespace, which has no say over the host’s',
+  },
   refuse_same: {
     code: 111,
     operands: [slot('fd'), str('path')],

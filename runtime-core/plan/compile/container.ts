@@ -5,11 +5,13 @@ import { forPurpose, type Op, op, type Plan } from '../ops.ts'
 import { compileCgroupOps } from './cgroup.ts'
 import { compileDevices } from './devices.ts'
 import type { ContainerInput } from './input.ts'
+import { compileIntelRdt } from './intel-rdt.ts'
 import { compileLifecycle } from './lifecycle.ts'
 import { ATTR, readPropagation } from './mount-options.ts'
 import { destinationOf } from './mount-target.ts'
 import { compileMounts } from './mounts.ts'
 import { compileNamespaces } from './namespaces.ts'
+import { compileNetDevices } from './net-devices.ts'
 import {
   compileProcess,
   compileProcSettings,
@@ -40,19 +42,30 @@ export function compileContainer(input: ContainerInput): Plan {
   const namespaces = compileNamespaces(spec, input.podNamespaces, user)
   const sysctls = compileContainerSysctls(linux)
   const cgroup = compileCgroupOps(input.cgroup)
+  const rdt = compileIntelRdt(spec, input.identity)
+  const netDevices = compileNetDevices(linux)
   const listener = compileListener(input.seccomp, { spec, identity: input.identity, status: 'creating' })
   const lifecycle = compileLifecycle(spec.hooks, input.lifecycle)
   const mounts = compileMounts(spec.mounts ?? [], input, user)
   return {
     cloneFlags: namespaces.cloneFlags | cgroup.cloneFlags,
-    prepare: [...lifecycle.prepare, ...cgroup.prepare, ...mounts.prepare, ...namespaces.prepare],
+    prepare: [
+      ...lifecycle.prepare,
+      ...cgroup.prepare,
+      ...rdt.prepare,
+      ...netDevices.prepare,
+      ...mounts.prepare,
+      ...namespaces.prepare,
+    ],
     parent: [...listener.parent, ...lifecycle.parent],
     child: [
       ...listener.child,
       ...cgroup.child,
+      ...rdt.child,
       ...lifecycle.early,
       ...compileProcSettings(process, linux, host),
       ...namespaces.child,
+      ...netDevices.child,
       ...namespaces.late,
       ...compileNames(input),
       ...sysctls.early,
