@@ -62,14 +62,16 @@ function find(
 
 /** Every specification of a directory, in the order of its names; one that is not there has none. */
 async function readDirectory(directory: string): Promise<CdiFile[]> {
-  const names = await withinTime(listIfThere(directory), directory, FIELD)
+  const names = await withinTime(() => listIfThere(directory), directory, FIELD)
   const specifications = names.filter((name) => /\.(json|yaml)$/.test(name)).sort()
   if (specifications.length > MAX_FILES) {
     const reason = `${specifications.length} files, more than ${MAX_FILES}`
     throw new GantryError('failed_precondition', { action: 'read CDI specifications', subject: directory, reason })
   }
   return Promise.all(
-    specifications.map((name) => join(directory, name)).map((path) => withinTime(readSpecification(path), path, FIELD)),
+    specifications
+      .map((name) => join(directory, name))
+      .map((path) => withinTime(() => readSpecification(path), path, FIELD)),
   )
 }
 

@@ -41,7 +41,7 @@ async function lookUp({ deviceNodes, ...edits }: CdiEdits, { ignoreRdt }: CdiOpt
 /** The start makes missing directories for other mounts; a library of a driver that is missing is no directory. */
 async function requireSource({ type, options, hostPath }: CdiMount): Promise<void> {
   const isBind = (type ?? 'bind') === 'bind' || options.includes('bind') || options.includes('rbind')
-  if (isBind) await withinTime(access(hostPath), hostPath, 'mount of a CDI device')
+  if (isBind) await withinTime(() => access(hostPath), hostPath, 'mount of a CDI device')
 }
 
 /** What the document does not say of a node is read from the node of the host (CDI specification, "deviceNodes"). */
@@ -70,7 +70,7 @@ async function nodeOf(node: CdiDeviceNode): Promise<CdiNode> {
 }
 
 async function hostDevice(hostPath: string) {
-  const stats = await withinTime(stat(hostPath, { bigint: true }), hostPath, 'device node of a CDI device')
+  const stats = await withinTime(() => stat(hostPath, { bigint: true }), hostPath, 'device node of a CDI device')
   const device = describeDevice(hostPath, stats, '')
   if (device !== undefined) return device
   const reason = 'it is no device'

@@ -32,7 +32,7 @@ export async function resolveMountSources(
       if (mount.image !== undefined) return ofImage(mount)
       if (isPrivate(mount)) return { hostPath }
       const field = `config.mounts[${index}].host_path`
-      const real = await withinTime(realPathOf(hostPath), hostPath, field)
+      const real = await withinTime((late) => realPathOf(hostPath, late), hostPath, field)
       return { hostPath: real, propagation: mountPropagation(mountinfo, real) }
     }),
   )
@@ -53,7 +53,7 @@ async function resolveDevice(
   field: string,
 ): Promise<ResolvedDevice[]> {
   const path = containerPath === '' ? hostPath : containerPath
-  const stats = await withinTime(stat(hostPath, { bigint: true }), hostPath, `${field}.host_path`)
+  const stats = await withinTime(() => stat(hostPath, { bigint: true }), hostPath, `${field}.host_path`)
   if (!stats.isDirectory()) {
     const device = describeDevice(path, stats, permissions)
     if (device === undefined) throw invalidField(`${field}.host_path`, hostPath, 'a device or a directory of devices')
@@ -97,7 +97,7 @@ export function describeDevice(path: string, stats: BigIntStats, permissions: st
 /** The text of a Localhost seccomp profile. */
 export async function readSeccompFile(path: string): Promise<string> {
   const field = 'config.linux.security_context.seccomp.localhost_ref'
-  const file = await withinTime(open(path), path, field)
+  const file = await withinTime(() => open(path), path, field)
   try {
     const { size } = await file.stat()
     if (size > MAX_PROFILE_BYTES) throw invalidField(field, path, `a profile of at most ${MAX_PROFILE_BYTES} bytes`)
@@ -111,14 +111,15 @@ export async function readSeccompFile(path: string): Promise<string> {
  * A path of the host without its links. Looked up by a child: on a dead file server the call never returns, and four of
  * them would take all the threads that this process has for files. Whoever answered the child answers us too.
  */
-async function realPathOf(path: string): Promise<string> {
+async function realPathOf(path: string, late: AbortSignal): Promise<string> {
   const child = spawn('realpath', ['-e', '-z', '--', path], { stdio: ['ignore', 'pipe', 'ignore'] })
-  const timer = setTimeout(() => {
+  const giveUp = () => {
     child.kill('SIGKILL')
     // One that hangs in the kernel does not end; nothing is kept for it.
     child.unref()
     child.stdout.destroy()
-  }, STAT_TIMEOUT_MS)
+  }
+  late.addEventListener('abort', giveUp, { once: true })
   try {
     const [output, code] = await Promise.all([
       text(child.stdout),
@@ -126,12 +127,17 @@ async function realPathOf(path: string): Promise<string> {
     ])
     return code === 0 ? output.slice(0, -1) : await realpath(path)
   } finally {
-    clearTimeout(timer)
+    late.removeEventListener('abort', giveUp)
   }
 }
 
-/** Bounds an operation on a path of the host that may be on a file server; the error says which path hung. */
-export async function withinTime<T>(work: Promise<T>, path: string, field: string): Promise<T> {
+/**
+ * Bounds an operation on a path of the host that may be on a file server; the error says which path hung.
+ *
+ * @param work told by the signal when nobody waits for it any more
+ */
+export async function withinTime<T>(work: (late: AbortSignal) => Promise<T>, path: string, field: string): Promise<T> {
+  const abandoned = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -143,10 +149,11 @@ export async function withinTime<T>(work: Promise<T>, path: string, field: strin
           hint: 'a file server that does not answer, as a rule',
         }),
       )
+      abandoned.abort()
     }, STAT_TIMEOUT_MS)
   })
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([work(abandoned.signal), late])
   } catch (cause) {
     if (cause instanceof GantryError) throw cause
     const missing = errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR'
