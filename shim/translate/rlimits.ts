@@ -4,8 +4,10 @@ import type { OciRlimit } from '../../runtime-core/spec/types.ts'
 /** setrlimit(2); every limit that Linux has. */
 const NAMES =
   'CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME'.split(' ')
-/** RLIM_INFINITY, as the core reads it. */
+/** Stands for RLIM_INFINITY while limits are compared. */
 const UNLIMITED = -1
+/** RLIM_INFINITY as config.json has it: an unsigned number (config.md §posix-process). */
+const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn
 
 /**
  * What containers get unless the configuration says otherwise: every limit, so that none is what the daemon happened to
@@ -37,7 +39,7 @@ export function containerRlimits(text: string, ceilings: RlimitCeilings): OciRli
   return Array.from(limits, ([name, [soft, hard]]) => {
     const ceiling = ceilings[name] ?? UNLIMITED
     const most = lower(hard, ceiling)
-    return { type: `RLIMIT_${name}`, soft: lower(soft, most), hard: most }
+    return { type: `RLIMIT_${name}`, soft: toSpec(lower(soft, most)), hard: toSpec(most) }
   })
 }
 
@@ -87,6 +89,10 @@ function entries(text: string): (readonly [string, readonly [number, number]])[]
 
 function limitOf(text: string): number {
   return text === 'unlimited' ? UNLIMITED : Number(text)
+}
+
+function toSpec(limit: number): number | bigint {
+  return limit === UNLIMITED ? RLIM_INFINITY : limit
 }
 
 function lower(one: number, other: number): number {
