@@ -6,6 +6,7 @@ import { errnoOf, GantryError } from '../errors.ts'
 import { compileContainer } from '../plan/compile/container.ts'
 import type { HostFacts } from '../plan/compile/input.ts'
 import { intelRdtLeftovers } from '../plan/compile/intel-rdt.ts'
+import { warningsOf } from '../plan/compile/warnings.ts'
 import { type Op, op, type Plan } from '../plan/ops.ts'
 import type { OciProcess, OciSpec } from '../spec/types.ts'
 import {
@@ -23,6 +24,7 @@ import type { GlobalOptions } from './global-options.ts'
 import { hookState } from './hook-state.ts'
 import { readHostFacts } from './host.ts'
 import { launch } from './launch.ts'
+import { Log } from './log.ts'
 import { compileFilter } from './seccomp.ts'
 
 export interface CreateRequest extends ProcessLinks {
@@ -56,6 +58,8 @@ export async function startContainer(global: GlobalOptions, request: CreateReque
   try {
     const host = readHostFacts()
     const made = describe(request, bundle, files, host)
+    const warnings = warningsOf(inherited.process, made.cgroup, host)
+    if (warnings.length > 0) new Log(global).write('warning', warnings.join('; '))
     const plan = await compile(global, request, {
       ...made,
       files,

@@ -49,11 +49,11 @@ export function describeFeatures(): Record<string, unknown> {
       seccomp: describeSeccomp(),
       apparmor: { enabled: read('/sys/module/apparmor/parameters/enabled').startsWith('Y') },
       selinux: { enabled: existsSync('/sys/fs/selinux/enforce') },
-      intelRdt: { enabled: false },
+      intelRdt: { enabled: true, schemata: true, monitoring: true },
       memoryPolicy: { modes: [...MEMORY_POLICY_MODES.keys()], flags: [...MEMORY_POLICY_FLAGS.keys()] },
       // mount_setattr(2) with MOUNT_ATTR_IDMAP.
       mountExtensions: { idmap: { enabled: isKernelFrom(5, 12) } },
-      netDevices: { enabled: false },
+      netDevices: { enabled: true },
     },
     annotations: { 'org.gantry.version': release(), 'io.github.seccomp.libseccomp.version': version },
     potentiallyUnsafeConfigAnnotations: ['org.systemd.property.', 'org.criu.config'],
@@ -80,7 +80,7 @@ function describeSeccomp(): Record<string, unknown> {
   const inKernel = (action: string): boolean => available.includes(KERNEL_ACTIONS[action] ?? '')
   return {
     enabled: true,
-    actions: SECCOMP_ACTIONS.filter((action) => action !== 'SCMP_ACT_NOTIFY' && inKernel(action)),
+    actions: SECCOMP_ACTIONS.filter(inKernel),
     operators: SECCOMP_OPERATORS,
     archs: ARCHITECTURES,
     knownFlags: SECCOMP_FLAGS,

@@ -92,6 +92,14 @@ test('a failed create says which operation failed, and leaves nothing', ({ place
   assert.not(existsSync(join(place.root, id)))
 })
 
+test('a capability that nobody knows is left out with a warning', ({ place }) => {
+  const config = makeConfig(['true'])
+  const process = { ...config.process, cwd: '/', capabilities: { bounding: ['CAP_KILL', 'CAP_OF_TOMORROW'] } }
+  const { status, stderr } = place.call('run', '-b', place.bundle({ ...config, process }), place.id())
+  assert.is(status, 0, stderr)
+  assert.match(stderr, /level=warning msg="process\.capabilities: .*CAP_OF_TOMORROW/)
+})
+
 test('a program that is not there fails the create, not the start', ({ place }) => {
   const { status, stderr } = place.call('create', '-b', place.bundle(makeConfig(['nowhere'])), place.id())
   assert.is(status, 1)
