@@ -85,6 +85,12 @@ test('gantry explain shows the operations of the start with their times', async 
   assert.match(stdout, /\d+(\.\d+)? ?(µs|us|ms)/)
 })
 
+test('gantry explain --seccomp lists what a container may call', async () => {
+  const { code, stdout, stderr } = await gantry('explain', '--seccomp', container.slice(0, 13))
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /^no seccomp filter|^allowed \(\d+\):\n {2}accept /m)
+})
+
 test('gantry explain shows where a start failed, and why', async () => {
   const bad = idleConfig('bad', { command: ['/no/such/program'] })
   const { containerId } = await runtime.createContainer({ podSandboxId: pod, config: bad, sandboxConfig: config })

@@ -7,6 +7,7 @@ import { DEFAULT_ENDPOINT, readOperatorCommandLine } from './command-line.ts'
 const COMMANDS = new Map([
   ['ps', { operands: [] }],
   ['inspect', { operands: ['ID'] }],
+  ['explain', { operands: ['ID'] }],
   ['version', { operands: [] }],
 ])
 
@@ -47,6 +48,12 @@ test('--help and the word help ask for the same', () => {
 test('--version is the command version', () => {
   const line = read('--version')
   assert.is(line.kind === 'run' && line.command, 'version')
+})
+
+test('--seccomp is for explain alone', () => {
+  const line = read('explain', '--seccomp', 'a')
+  assert.ok(line.kind === 'run' && line.options.seccomp)
+  assert.is(misuse('inspect', 'a', '--seccomp'), 'read command line: "inspect" does not take --seccomp')
 })
 
 test('a missing operand is named', () => {

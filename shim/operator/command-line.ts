@@ -11,6 +11,8 @@ export interface OperatorOptions {
   readonly listen: string
   /** For programs rather than people: JSON instead of a table. */
   readonly json: boolean
+  /** explain: the system calls a container may make, in place of its start. */
+  readonly seccomp: boolean
   /** gantryd's configuration file and the flags that some commands share with it, by flag name. */
   readonly daemon: Readonly<Record<string, string | undefined>>
 }
@@ -68,6 +70,7 @@ function parse(args: readonly string[]) {
       options: {
         listen: { type: 'string' },
         json: { type: 'boolean' },
+        seccomp: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean' },
         config: { type: 'string' },
@@ -87,7 +90,9 @@ function run(command: string, operands: readonly string[], values: Values): Oper
   const listen = values.listen ?? DEFAULT_ENDPOINT
   if (!listen.startsWith('unix:///')) throw misuse(`--listen "${listen}": expected unix:///path`)
   const daemon = Object.fromEntries(DAEMON_FLAGS.map((flag) => [flag, values[flag]]))
-  return { kind: 'run', command, operands, options: { listen, json: values.json === true, daemon } }
+  const seccomp = values.seccomp === true
+  if (seccomp && command !== 'explain') throw misuse(`"${command}" does not take --seccomp`)
+  return { kind: 'run', command, operands, options: { listen, json: values.json === true, seccomp, daemon } }
 }
 
 function misuse(reason: string): GantryError {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { CriClient } from '../../cri-proto/index.ts'
 import { errnoOf, GantryError } from '../../runtime-core/errors.ts'
+import { explainSeccomp } from '../../runtime-core/plan/explain-seccomp.ts'
+import { parseSpec } from '../../runtime-core/spec/validate.ts'
 import { explainLaunch } from '../../runtime-core/state/launch-record.ts'
 import { isNotFound } from './daemon-client.ts'
 import { shortId } from './quantities.ts'
@@ -26,6 +30,17 @@ export async function explain(client: CriClient, id: string): Promise<string> {
       hint: 'a container that was created and not started has no plan yet',
     })
   }
+}
+
+/**
+ * `gantry explain --seccomp ID`: which system calls a container may make, by its own configuration in the bundle.
+ *
+ * @throws GantryError `not_found` for an unknown id.
+ */
+export async function explainFilter(client: CriClient, id: string): Promise<string> {
+  const file = join(await bundleOf(client, id), 'config.json')
+  const { linux } = parseSpec(await readFile(file, 'utf8'))
+  return explainSeccomp(linux?.seccomp)
 }
 
 async function bundleOf(client: CriClient, id: string): Promise<string> {

@@ -5,7 +5,7 @@ import { check } from './check.ts'
 import { type Arity, type OperatorOptions, readOperatorCommandLine } from './command-line.ts'
 import { connectDaemon, isServiceError } from './daemon-client.ts'
 import { daemonConfiguration } from './daemon-configuration.ts'
-import { explain } from './explain.ts'
+import { explain, explainFilter } from './explain.ts'
 import { explainPull } from './explain-pull.ts'
 import { images } from './images.ts'
 import { inspect } from './inspect.ts'
@@ -39,8 +39,11 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
     'explain',
     {
       operands: ['ID'],
-      about: 'how a container was started: each operation with the time it took',
-      run: (options, [id = '']) => withDaemon(options, async (client) => done(await explain(client, id))),
+      about: 'how a container was started: each operation with the time it took; --seccomp: what it may call',
+      run: (options, [id = '']) =>
+        withDaemon(options, async (client, { seccomp }) =>
+          done(seccomp ? await explainFilter(client, id) : await explain(client, id)),
+        ),
     },
   ],
   [

@@ -218,7 +218,8 @@ function addArchitectures(filter: SeccompFilter, own: number, tokens: ReadonlySe
   if (!tokens.has(own)) filter.removeArchitecture(own)
 }
 
-function needsStub(profile: OciSeccomp): boolean {
+/** Whether calls newer than all that the profile names are answered with ENOSYS in place of its default. */
+export function needsStub(profile: OciSeccomp): boolean {
   return !PERMISSIVE.has(profile.defaultAction) && profile.defaultErrnoRet !== ENOSYS
 }
 
