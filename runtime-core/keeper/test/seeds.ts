@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { assemble } from '../../plan/assemble.ts'
 import { compileContainer } from '../../plan/compile/container.ts'
 import { compilePodInit, compileSandbox } from '../../plan/compile/sandbox.ts'
+import { OPS, type Op, type Operand, type OpName } from '../../plan/ops.ts'
 import { bundle } from '../../plan/testdata/bundles.ts'
 import { encodeFrame, encodePayload, IO, PROTOCOL_VERSION, REQUEST } from '../protocol.ts'
 
@@ -26,6 +27,27 @@ const PLANS = {
     sysctls: {},
     shm: undefined,
   }),
+}
+
+/** Two values of each kind of operand, so that absent ones and empty ones are among the seeds. */
+const SAMPLES: Readonly<Record<Operand['kind'], readonly [Op['args'][number], Op['args'][number]]>> = {
+  str: ['/etc/hostname', ''],
+  ostr: [undefined, 'tmpfs'],
+  u64: [1, 0xffff_ffff_ffff_ffffn],
+  slot: [16, 0],
+  oslot: [undefined, 17],
+  data: [Buffer.from([0, 1, 2, 255, 0]), Buffer.alloc(0)],
+  strv: [['/bin/sh', '-c', ''], []],
+}
+
+/** Every operation of the table in a small plan of its own: what no container above needs is decoded too. */
+function everyOperation(): [string, Uint8Array][] {
+  return (Object.keys(OPS) as OpName[]).map((name) => {
+    const operands: readonly Operand[] = OPS[name].operands
+    const first: Op = { name, args: operands.map(({ kind }) => SAMPLES[kind][0]), tolerate: [] }
+    const second: Op = { name, args: operands.map(({ kind }) => SAMPLES[kind][1]), tolerate: [2, 22] }
+    return [`op-${name}`, assemble({ cloneFlags: 0n, prepare: [first], parent: [second], child: [first, second] })]
+  })
 }
 
 const id = ['c']
@@ -51,6 +73,7 @@ const REQUESTS = {
 
 for (const name of ['plan', 'command']) mkdirSync(join(directory, name), { recursive: true })
 for (const [name, plan] of Object.entries(PLANS)) writeFileSync(join(directory, 'plan', name), assemble(plan))
+for (const [name, bytes] of everyOperation()) writeFileSync(join(directory, 'plan', name), bytes)
 for (const [name, frames] of Object.entries(REQUESTS)) {
   writeFileSync(join(directory, 'command', name), Buffer.concat(frames))
 }
