@@ -7,7 +7,8 @@ import { createCriClient } from '../../cri-proto/index.ts'
 import { waitFor } from './wait.ts'
 
 const GANTRYD = resolve(import.meta.dirname, '../../bin/gantryd')
-const READY_TIMEOUT_MS = 30_000
+/** Of an emulated machine beside others; elsewhere it is a second. */
+const READY_TIMEOUT_MS = 120_000
 const STOP_TIMEOUT_MS = 20_000
 
 /** How a daemon ended. */

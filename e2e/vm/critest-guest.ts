@@ -31,8 +31,6 @@ async function main(): Promise<void> {
     `--registry-config-dir=${at('certs.d')}`,
     `--metrics-listen=unix:${at('metrics.sock')}`,
   ])
-  // An emulated machine takes its time to compile the daemon; from then on it is kept.
-  await runCommand(resolve(import.meta.dirname, '../../bin/gantryd'), ['--help'])
   await gantryd.start()
   const critest = [resolve(import.meta.dirname, '../critest.ts'), '--runtime-endpoint', endpoint]
   critest.push('--certs-d', at('certs.d'), '--report-dir', at('report'), ...process.argv.slice(2))

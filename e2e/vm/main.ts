@@ -47,6 +47,8 @@ Arguments after -- go to the suite: --filter TEXT (root, e2e), --focus REGEX (cr
 async function prepare(): Promise<void> {
   await runCommand('sh', [join(REPOSITORY, 'runtime-core/keeper/build.sh')])
   for (const set of IMAGE_SETS) await ensureImages(set)
+  // Compiles the daemon into the cache beside the packages, which the guest sees.
+  await runCommand(join(REPOSITORY, 'bin/gantryd'), ['--help'])
   await ensureTools()
   // Debian's kernel has AppArmor; the machine that hosts the guest may not.
   await ensurePackage('apparmor', join(CACHE, 'apparmor'))

@@ -18,8 +18,6 @@ import { runCommand } from '../images/command.ts'
 
 const MiB = 1 << 20
 const SLICE = 'kubepods-besteffort-pod1234.slice'
-// An emulated machine takes its time to compile the daemon; from then on it is kept.
-await runCommand(join(import.meta.dirname, '../../bin/gantryd'), ['--help'])
 const host = await readCgroupHost()
 const daemon = await DaemonUnderTest.start({
   network: 'none',
