@@ -38,7 +38,6 @@ export async function updateContainerResources(
       const { devices: _, ...limits } = change
       await node.cgroups.update(spec.linux?.cgroupsPath ?? '', before, limits, TOLERANT)
     }
-    const oom = oomScoreAdj(wanted)
     updateContainer(node, container, {
       config: {
         ...config,
@@ -46,7 +45,7 @@ export async function updateContainerResources(
       },
       spec: {
         ...spec,
-        process: { ...spec.process, ...(oom === undefined ? {} : { oomScoreAdj: oom }) },
+        process: { ...spec.process, oomScoreAdj: oomScoreAdj(wanted) },
         linux: { ...spec.linux, resources: { ...mergeResources(before, change), devices: before.devices ?? [] } },
       },
     })

@@ -204,7 +204,7 @@ test('what the node cannot do and what makes no sense is refused by name', () =>
 
 test('a container without any Linux part can be translated', () => {
   const { process, linux } = containerSpec(input({}, { linux: undefined }))
-  assert.is(process?.oomScoreAdj, undefined)
+  assert.is(process?.oomScoreAdj, 0)
   assert.is(linux?.cgroupsPath, '/gantry/c1')
 })
 

@@ -95,7 +95,6 @@ function ociProcess(
   context: LinuxContainerSecurityContext | undefined,
   privileged: boolean,
 ): OciProcess {
-  const oom = oomScoreAdj(container.linux?.resources)
   const apparmorProfile = appArmorProfile(context, privileged, host.lsm)
   return {
     terminal: container.tty,
@@ -113,7 +112,7 @@ function ociProcess(
     rlimits,
     noNewPrivileges: context?.noNewPrivs ?? false,
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
-    ...(oom === undefined ? {} : { oomScoreAdj: oom }),
+    oomScoreAdj: oomScoreAdj(container.linux?.resources),
   }
 }
 

