@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { copyFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type ImageConfig, type Layer, LayoutBuilder } from '../../deploy/image/build-layout.ts'
 import { ensureImages } from '../images/build.ts'
-import { type ImageConfig, type Layer, LayoutBuilder } from '../images/build-layout.ts'
 import { compileProgram } from '../images/compile.ts'
 import { QUICKSTART_IMAGE } from '../images/quickstart-image.ts'
 import { accounts, textFile } from '../images/rootfs.ts'

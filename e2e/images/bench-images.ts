@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path'
-import type { LayoutBuilder } from './build-layout.ts'
+import type { LayoutBuilder } from '../../deploy/image/build-layout.ts'
 import { compileProgram } from './compile.ts'
 import { addQuickstartImage, QUICKSTART_IMAGE } from './quickstart-image.ts'
 

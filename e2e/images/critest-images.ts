@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Descriptor, ImageConfig, Layer, LayoutBuilder } from './build-layout.ts'
-import { hostPlatform } from './build-layout.ts'
+import type { Descriptor, ImageConfig, Layer, LayoutBuilder } from '../../deploy/image/build-layout.ts'
+import { hostPlatform } from '../../deploy/image/build-layout.ts'
+import type { LayerEntry } from '../../deploy/image/tar.ts'
 import { compileProgram } from './compile.ts'
 import { DebianFiles } from './debian.ts'
 import { accounts, busyboxRootfs, textFile } from './rootfs.ts'
-import type { LayerEntry } from './tar.ts'
 import { nginxLayer } from './web-server.ts'
 
 const E2E = 'registry.k8s.io/e2e-test-images'

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { basename, join, resolve, sep } from 'node:path'
+import type { LayerEntry } from '../../deploy/image/tar.ts'
 import { GantryError } from '../../runtime-core/errors.ts'
 import { runCommand } from './command.ts'
 import { readElfNeeds } from './elf.ts'
-import type { LayerEntry } from './tar.ts'
 
 /**
  * Files of Debian packages, unpacked below one directory and never installed. Packages come from the machine's own

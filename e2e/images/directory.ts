@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { LayerEntry } from '../../deploy/image/tar.ts'
 import { GantryError } from '../../runtime-core/errors.ts'
-import type { LayerEntry } from './tar.ts'
 
 /** How a directory of the host becomes entries of a layer. */
 export interface DirectoryOptions {

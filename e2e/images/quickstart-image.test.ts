@@ -6,7 +6,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Descriptor, LayoutBuilder, REF_NAME } from './build-layout.ts'
+import { type Descriptor, LayoutBuilder, REF_NAME } from '../../deploy/image/build-layout.ts'
 import { addQuickstartImage, QUICKSTART_COMMANDS, QUICKSTART_IMAGE } from './quickstart-image.ts'
 
 const scratch = await mkdtemp(join(tmpdir(), 'gantry-quickstart-image-'))

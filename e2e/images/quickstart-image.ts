@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { access, constants } from 'node:fs/promises'
-import type { LayoutBuilder } from './build-layout.ts'
+import type { LayoutBuilder } from '../../deploy/image/build-layout.ts'
+import type { LayerEntry } from '../../deploy/image/tar.ts'
 import { compileProgram } from './compile.ts'
 import { DebianFiles } from './debian.ts'
 import { applets, skeleton, textFile } from './rootfs.ts'
-import type { LayerEntry } from './tar.ts'
 
 /** The name of the quickstart's image; both ways of building it have the commands of `QUICKSTART_COMMANDS`. */
 export const QUICKSTART_IMAGE = 'registry.local/busybox:1'

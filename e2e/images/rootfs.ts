@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import type { LayerEntry } from '../../deploy/image/tar.ts'
 import { runCommand } from './command.ts'
 import type { DebianFiles } from './debian.ts'
-import type { LayerEntry } from './tar.ts'
 
 /** Lines a variant of the root file system adds to its account files. */
 export interface Accounts {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import type { LayerEntry } from '../../deploy/image/tar.ts'
 import type { DebianFiles } from './debian.ts'
 import { textFile } from './rootfs.ts'
-import type { LayerEntry } from './tar.ts'
 
 const TEMPORARY = ['body', 'fastcgi', 'proxy', 'scgi', 'uwsgi']
 

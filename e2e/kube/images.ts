@@ -2,7 +2,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LayoutBuilder } from '../images/build-layout.ts'
+import { LayoutBuilder } from '../../deploy/image/build-layout.ts'
 import { textFile } from '../images/rootfs.ts'
 import { writeCertsD } from '../registry/certs-d.ts'
 import { RegistryServer } from '../registry/server.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Descriptor, REF_NAME } from '../../deploy/image/build-layout.ts'
 import { GantryError } from '../../runtime-core/errors.ts'
-import { type Descriptor, REF_NAME } from '../images/build-layout.ts'
 
 const INDEX_TYPES = new Set([
   'application/vnd.oci.image.index.v1+json',

@@ -54,6 +54,10 @@ export interface ImageRecipe {
   readonly platform?: Platform
   readonly names?: readonly string[]
   readonly family?: MediaFamily
+  /** What the history of the image says of each layer. */
+  readonly createdBy?: string
+  /** Of the manifest (image-spec annotations.md). */
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 /** How a layer's blob is stored. */
@@ -142,13 +146,14 @@ export class LayoutBuilder {
       ...platform,
       config: recipe.config ?? {},
       rootfs: { type: 'layers', diff_ids: recipe.layers.map((layer) => layer.diffId) },
-      history: recipe.layers.map(() => ({ created_by: 'gantry e2e' })),
+      history: recipe.layers.map(() => ({ created_by: recipe.createdBy ?? 'gantry e2e' })),
     })
     const manifest = await this.addJson(media.manifest, {
       schemaVersion: 2,
       mediaType: media.manifest,
       config,
       layers: recipe.layers.map((layer) => layer.descriptor),
+      ...(recipe.annotations === undefined ? {} : { annotations: recipe.annotations }),
     })
     this.#list(manifest, recipe.names ?? [])
     return { ...manifest, platform }

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { entriesOfDirectory } from '../../e2e/images/directory.ts'
 import { hasCode } from '../../runtime-core/errors.ts'
 import { type Descriptor, type Layer, LayoutBuilder, REF_NAME } from './build-layout.ts'
-import { entriesOfDirectory } from './directory.ts'
 import { type LayerEntry, packTar } from './tar.ts'
 
 const scratch = await mkdtemp(join(tmpdir(), 'gantry-layout-'))
