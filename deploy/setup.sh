@@ -28,13 +28,16 @@ busybox-static  busybox           root file systems of the keeper tests
 containerd      containerd        the peer that suites are proved against
 docker-registry docker-registry   a foreign registry to pull from
 e2fsprogs       mkfs.ext4         small disks to fill up
+gcc-aarch64-linux-gnu  aarch64-linux-gnu-gcc  the keeper for the other architecture
 golang-go       go,/usr/local/go/bin/go  builds crictl and critest
 iptables        iptables          port mappings, and the look for rules left behind
+libc6-dev-arm64-cross  /usr/aarch64-linux-gnu/lib/libc.a,/usr/lib/aarch64-linux-gnu/libc.a  that keeper is linked statically too
 libcap2-bin     getcap            reads the capabilities of unpacked files
 openssl         openssl           certificates of test registries
 procps          ps                tests look at processes
 prometheus      promtool          checks metrics and alert rules
 python3         python3           reads extended attributes as raw bytes
+qemu-user-static  qemu-aarch64-static  runs its tests
 runc            runc              the runtime of the peer
 util-linux      nsenter           tests look into namespaces
 '

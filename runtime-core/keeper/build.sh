@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds the keeper: one static program, hardened. Silent and instant when it is up to date.
+# CC names another compiler, OUT another place (relative to this directory): a cross compiler needs both.
 set -eu
 cd "$(dirname "$0")"
-out=build/gantry-keeper
+out=${OUT:-build/gantry-keeper}
 if [ -x "$out" ] && [ -z "$(find . -maxdepth 1 \( -name '*.c' -o -name '*.h' -o -name build.sh \) -newer "$out")" ]; then exit 0; fi
-mkdir -p build
+mkdir -p "$(dirname "$out")"
 "${CC:-cc}" -std=c17 -O2 -g0 -Wall -Wextra -Werror -Wno-missing-field-initializers \
   -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-plt -ffunction-sections -fdata-sections \
   -static -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack -s \
