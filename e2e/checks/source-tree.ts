@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 export const REPOSITORY = resolve(import.meta.dirname, '../..')
 
 /** Folders that hold nothing of ours: fetched, built or written by a run. Relative to the root, or a name anywhere. */
-const FOREIGN = new Set(['.git', '.cache', 'node_modules', 'runtime-core/keeper/build', 'e2e/bench/results'])
+const FOREIGN = new Set(['.git', '.cache', 'node_modules', 'dist', 'runtime-core/keeper/build', 'e2e/bench/results'])
 
 /** Every file of the repository, by its path from `root`, sorted. Not asked of git: it refuses root in another's clone. */
 export async function listFiles(root: string = REPOSITORY): Promise<string[]> {
