@@ -59,7 +59,7 @@ test('a profile that allows by default lists what it does not', () => {
       { names: ['read'], action: 'SCMP_ACT_ALLOW' },
     ],
   }
-  assert.is(explainSeccomp(profile), 'kills the process (1):\n  reboot\nall others: allowed\n' + FOREIGN)
+  assert.is(explainSeccomp(profile), `kills the process (1):\n  reboot\nall others: allowed\n${FOREIGN}`)
 })
 
 test('conditions on one argument stand each alone', () => {
