@@ -7,6 +7,7 @@ import { errnoOf } from '../../runtime-core/errors.ts'
 import { DaemonUnderTest, imageSpec } from '../harness/daemon.ts'
 import { expectFailure } from '../harness/expect-failure.ts'
 import { IMAGES } from '../harness/suite-images.ts'
+import { waitFor } from '../harness/wait.ts'
 import { idleConfig, podConfig, readLog, scriptConfig } from '../harness/workloads.ts'
 
 const daemon = await DaemonUnderTest.start({ network: 'none', rootSize: '10m', pull: [IMAGES.busybox] })
@@ -65,6 +66,25 @@ test('a container that fills the disk learns it, and the daemon goes on', async 
   assert.match(stderr, /No space left on device/)
   await workloads.removePod(pod)
   assert.equal((await runtime.listPodSandbox({})).items, [])
+})
+
+test('what a container wrote is in the next list of figures, and its space is free when its removal is answered', async () => {
+  const config = podConfig(place, workloads.name('writer'))
+  const pod = await workloads.runPod(config)
+  const before = await freeBytes()
+  const container = await workloads.runContainer(pod, idleConfig('main'), config)
+  const used = async (): Promise<bigint> => {
+    const { stats } = await runtime.listContainerStats({})
+    return stats[0]?.writableLayer?.usedBytes?.value ?? -1n
+  }
+  assert.ok((await used()) >= 0n, 'a container that has just started is measured')
+  await workloads.exec(container, 'dd', 'if=/dev/zero', 'of=/big', 'bs=1048576', 'count=4')
+  await waitFor('the layer is measured again', async () => (await used()) > 4_000_000n)
+  await runtime.removeContainer({ containerId: container })
+  const after = await freeBytes()
+  // The data base may have grown by a page or two.
+  assert.ok(after > before - 256 * 1024, `${before} before, ${after} after`)
+  await workloads.removePod(pod)
 })
 
 test('on a full disk a running pod goes on, is listed, and its log is complete', async () => {

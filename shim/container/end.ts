@@ -4,8 +4,12 @@ import { GantryError } from '../../runtime-core/errors.ts'
 import type { ProcessRecord } from '../../runtime-core/keeper/protocol.ts'
 import { publish } from '../events/channels.ts'
 import type { RuntimeNode } from '../node/node.ts'
+import { doneWithin } from '../node/patience.ts'
 import { updateContainer } from '../node/update.ts'
 import type { Container } from './container.ts'
+
+/** Deleting millions of files goes on beside the answer. */
+const FREED_PATIENCE_MS = 10_000
 
 /** How a container ended, in the terms of ContainerStatus. */
 export interface ContainerEnd {
@@ -69,21 +73,17 @@ export async function endContainer(container: Container, timeoutMs: number): Pro
 /** Whether a container ends within the time. */
 export async function endedWithin(container: Container, timeoutMs: number): Promise<boolean> {
   if (container.record.state !== 'running') return true
-  let timer: NodeJS.Timeout | undefined
-  const expired = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), Math.min(timeoutMs, 2 ** 31 - 1))
-  })
-  try {
-    return await Promise.race([container.ended.promise.then(() => true), expired])
-  } finally {
-    clearTimeout(timer)
-  }
+  return doneWithin(container.ended.promise, timeoutMs)
 }
 
-/** Removes what a container has on disk beside its record. */
+/**
+ * Removes what a container has on disk beside its record. Its space is free on return, unless that takes very long: a
+ * kubelet that has evicted a pod looks again at once, and evicts the next where it still sees none.
+ */
 export async function removeContainerFiles(node: RuntimeNode, { record }: Container): Promise<void> {
-  await Promise.all([
-    rm(node.pods.paths.bundle(record.sandboxId, record.id), { recursive: true, force: true }),
+  const [{ freed }] = await Promise.all([
     node.images.snapshots.remove(record.id),
+    rm(node.pods.paths.bundle(record.sandboxId, record.id), { recursive: true, force: true }),
   ])
+  await doneWithin(freed, FREED_PATIENCE_MS)
 }

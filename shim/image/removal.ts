@@ -25,9 +25,21 @@ export async function runProgram(program: string, args: readonly string[]): Prom
   throw new GantryError('internal', { action: `run ${program}`, reason: `${how}: ${said.trim()}` })
 }
 
-/** How long trees are gathered before one child deletes them, and how many at most. */
-const GATHER_MS = 1000
+/** Children that delete at the same time: one tree that takes long does not hold up all others. */
+const MAX_CHILDREN = 2
 const MAX_BATCH = 100
+
+/** A tree that has been thrown away. */
+export interface Discarded {
+  /** Resolves, never rejects, when the tree is deleted, or could not be. */
+  readonly freed: Promise<void>
+}
+
+interface Batch {
+  readonly places: string[]
+  readonly freed: Promise<void>
+  readonly done: () => void
+}
 
 /**
  * Removes trees: each is renamed into the trash, which frees its name at once, and deleted by a child process. What a
@@ -36,9 +48,8 @@ const MAX_BATCH = 100
 export class Trash {
   readonly #directory: string
   readonly #onError: (directory: string, error: unknown) => void
-  #tail: Promise<void> = Promise.resolve()
-  #gathered: string[] = []
-  #timer: NodeJS.Timeout | undefined
+  readonly #waiting: Batch[] = []
+  readonly #running = new Set<Batch>()
 
   /** @param directory on the file system of all that is thrown away */
   constructor(directory: string, onError: (directory: string, error: unknown) => void) {
@@ -46,17 +57,17 @@ export class Trash {
     this.#onError = onError
   }
 
-  /** Rename a tree away; resolves when its name is free. Its space is freed later. A missing tree is no error. */
-  async discard(tree: string): Promise<void> {
+  /** Rename a tree away; resolves when its name is free, and tells when its space is. A missing tree is no error. */
+  async discard(tree: string): Promise<Discarded> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     const place = path.join(this.#directory, randomUUID())
     try {
       await rename(tree, place)
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return
+      if (errnoOf(error) === 'ENOENT') return { freed: Promise.resolve() }
       throw new GantryError('internal', { action: 'remove', subject: tree, cause: error })
     }
-    this.#schedule(place)
+    return { freed: this.#schedule(place) }
   }
 
   /** Delete what a former process left in the trash. */
@@ -66,31 +77,35 @@ export class Trash {
 
   /** Resolves when all that was thrown away is deleted. */
   async settled(): Promise<void> {
-    this.#flush()
-    await this.#tail
+    await Promise.all([...this.#running, ...this.#waiting].map(({ freed }) => freed))
   }
 
-  // Gathered, for a child process costs the daemon milliseconds: it is one for many containers that go at once.
-  #schedule(place: string): void {
-    this.#gathered.push(place)
-    if (this.#gathered.length >= MAX_BATCH) this.#flush()
-    else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS).unref()
+  // A child process costs the daemon milliseconds. Where many trees go at once, those that come while children work
+  // are gathered for the next.
+  #schedule(place: string): Promise<void> {
+    let batch = this.#waiting.at(-1)
+    if (batch === undefined || batch.places.length >= MAX_BATCH) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      batch = { places: [], freed: promise, done: resolve }
+      this.#waiting.push(batch)
+      setImmediate(() => this.#next())
+    }
+    batch.places.push(place)
+    return batch.freed
   }
 
-  // One batch at a time: deleting is never urgent, and the disk has better things to do.
-  #flush(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const places = this.#gathered
-    if (places.length === 0) return
-    this.#gathered = []
-    this.#tail = this.#tail.then(async () => {
-      try {
-        await runProgram('rm', ['-rf', '--one-file-system', '--', ...places])
-      } catch (error) {
-        this.#onError(this.#directory, error)
-      }
-    })
+  #next(): void {
+    if (this.#running.size >= MAX_CHILDREN) return
+    const batch = this.#waiting.shift()
+    if (batch === undefined) return
+    this.#running.add(batch)
+    runProgram('rm', ['-rf', '--one-file-system', '--', ...batch.places])
+      .catch((error: unknown) => this.#onError(this.#directory, error))
+      .finally(() => {
+        this.#running.delete(batch)
+        batch.done()
+        this.#next()
+      })
   }
 }
 

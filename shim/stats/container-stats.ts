@@ -14,8 +14,10 @@ import { cgroupUsage, layerUsage } from './cri.ts'
 import { targetOf } from './node-stats.ts'
 import type { Sample } from './sampler.ts'
 
-/** A layer that takes longer to measure is told by a later answer. */
+/** A layer that takes longer to measure is told by a later answer, or as it was. */
 const LAYER_PATIENCE_MS = 1000
+/** A list, which is asked for all the time, waits less. */
+const LIST_PATIENCE_MS = 250
 
 /**
  * ContainerStats (CRI v1).
@@ -25,9 +27,8 @@ const LAYER_PATIENCE_MS = 1000
 export async function containerStats(node: RuntimeNode, id: string): Promise<ContainerStatsResponse> {
   const container = node.objects.container(id)
   const target = requireRunning(container)
-  // A list goes without what nobody has measured yet; who asks for one container waits for its figures.
   const upper = container.record.rootfs?.upperdir
-  const measured = upper === undefined ? undefined : node.stats.layers.first(upper, LAYER_PATIENCE_MS)
+  const measured = upper === undefined ? undefined : node.stats.layers.renewed([upper], LAYER_PATIENCE_MS)
   const [samples] = await Promise.all([node.stats.sampler.read([target]), measured])
   const sample = samples.get(target.path)
   if (sample === undefined) throw notRunning(container)
@@ -56,12 +57,18 @@ export interface Measured {
   readonly sample: Sample
 }
 
-/** Reads running containers; those that end meanwhile are left out. */
+/**
+ * Reads running containers; those that end meanwhile are left out. Their writable layers are as of now where that can
+ * be had: a kubelet under disk pressure evicts by these figures, once, and would evict the wrong pod by old ones.
+ */
 export async function measure(node: RuntimeNode, containers: readonly Container[]): Promise<Measured[]> {
   const { layers, sampler } = node.stats
   const running = containers.filter(({ record }) => record.state === 'running')
-  const samples = await sampler.read(running.flatMap((container) => targetOf(container) ?? []))
-  layers.refresh(running.flatMap(({ record }) => record.rootfs?.upperdir ?? []))
+  const uppers = running.flatMap(({ record }) => record.rootfs?.upperdir ?? [])
+  const [samples] = await Promise.all([
+    sampler.read(running.flatMap((container) => targetOf(container) ?? [])),
+    layers.renewed(uppers, LIST_PATIENCE_MS),
+  ])
   return running.flatMap((container) => {
     const sample = samples.get(targetOf(container)?.path ?? '')
     return sample === undefined ? [] : [{ container, sample }]

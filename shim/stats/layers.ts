@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process'
 import { GantryError } from '../../runtime-core/errors.ts'
+import { doneWithin } from '../node/patience.ts'
 
 /** What a tree takes of its file system. */
 export interface TreeUsage {
@@ -28,7 +29,7 @@ const MOST_OUTPUT = 1 << 20
 
 /**
  * Knows what the writable layers of containers take. It is measured by children, many layers by one, and only while
- * somebody asks; the answer is always the last measurement, with its time.
+ * somebody asks, who waits for it as long as he can; the answer is always the last measurement, with its time.
  */
 export class LayerUsage {
   readonly #options: LayerUsageOptions
@@ -47,8 +48,21 @@ export class LayerUsage {
     return this.#known.get(directory)
   }
 
-  /** Measures, in the background, those of these trees whose measurement is old. */
-  refresh(directories: readonly string[]): void {
+  /** Resolves when of these trees none has an old measurement, or the time is over; those that take long stay old. */
+  async renewed(directories: readonly string[], timeoutMs: number): Promise<void> {
+    if (this.#due(directories).length > 0) await doneWithin(this.#renew(directories), timeoutMs)
+  }
+
+  /** As many rounds as it can take, each after whatever is under way: a tree that is gone is due for ever. */
+  async #renew(directories: readonly string[]): Promise<void> {
+    for (let done = 0; done < directories.length; done += MOST_AT_ONCE) {
+      await this.#round
+      this.#begin(directories)
+      await this.#round
+    }
+  }
+
+  #begin(directories: readonly string[]): void {
     if (this.#round !== undefined || this.#closed) return
     const due = this.#due(directories)
     if (due.length === 0) return
@@ -57,24 +71,6 @@ export class LayerUsage {
       .finally(() => {
         this.#round = undefined
       })
-  }
-
-  /** Resolves when this tree has been measured for the first time, or could not be, or the time is over. */
-  async first(directory: string, timeoutMs: number): Promise<void> {
-    if (this.#known.has(directory)) return
-    let timer: NodeJS.Timeout | undefined
-    const over = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs)
-    })
-    await Promise.race([this.#first(directory), over])
-    clearTimeout(timer)
-  }
-
-  async #first(directory: string): Promise<void> {
-    while (this.#known.get(directory) === undefined && this.#round !== undefined) await this.#round
-    if (this.#known.get(directory) !== undefined) return
-    this.refresh([directory])
-    await this.#round
   }
 
   /** Forgets all trees but these. */

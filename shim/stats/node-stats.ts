@@ -23,7 +23,7 @@ export interface NodeStatsOptions {
 }
 
 /** Renewal and patience of the measuring of writable layers. */
-const LAYER_MAX_AGE_MS = 10_000
+const LAYER_MAX_AGE_MS = 2_000
 const LAYER_DEADLINE_MS = 30_000
 
 /** The sources of all figures, shared by all questions. */

@@ -2,7 +2,7 @@
 import { chmod, chown, mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { GantryError } from '../../../runtime-core/errors.ts'
-import type { Trash } from '../removal.ts'
+import type { Discarded, Trash } from '../removal.ts'
 
 /**
  * What the runtime core mounts as a container's root, inside the container's own mount namespace: nothing of it is
@@ -61,9 +61,9 @@ export class Snapshots {
     return { lowerdirs, upperdir, workdir, readonly }
   }
 
-  /** Throw a container's directories away; a container without any is no error. */
-  async remove(containerId: string): Promise<void> {
-    await this.#trash.discard(this.directoryOf(containerId))
+  /** Throw a container's directories away; tells when their space is free. A container without any is no error. */
+  remove(containerId: string): Promise<Discarded> {
+    return this.#trash.discard(this.directoryOf(containerId))
   }
 
   /** `<root>/containers/<id>`; the id is a name of ours, never input. */
