@@ -10,6 +10,11 @@ const GENERATORS = [
     check: ['runtime-core/keeper/generate.ts', '--check'],
     again: 'node runtime-core/keeper/generate.ts',
   },
+  {
+    file: 'deploy/chart/gantry',
+    check: ['deploy/chart/write-files.ts', '--check'],
+    again: 'node deploy/chart/write-files.ts',
+  },
 ]
 
 export const generatedFiles: Check = {

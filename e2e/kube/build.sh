@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Builds a Kubernetes node and its control plane (kubelet, kube-apiserver, kube-controller-manager, kube-scheduler,
-# kubectl and etcd: one program under six names) and helm, at the versions pinned in go.mod and helm/go.mod, into
+# kubectl and etcd: one program under six names) at the versions pinned in go.mod, and helm (helm/build.sh), into
 # e2e/.cache/bin. Silent and instant when nothing is left to do; the first time takes a quarter of an hour on two cores.
 set -eu
 
@@ -12,10 +12,9 @@ stamp=$bin/.kube-stamp
 names='etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kubelet'
 
 # The stamp covers what decides the result: the pinned modules, the sources and this recipe.
-want=$(cd "$here" && cat build.sh go.mod go.sum node/*.go grpc-health/*.go helm/go.mod helm/go.sum helm/tools.go |
-  sha256sum | cut -c1-64)
-if [ -x "$bin/kube-node" ] && [ -x "$bin/grpc-health" ] && [ -x "$bin/helm" ] &&
-  [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
+sh "$here/helm/build.sh"
+want=$(cd "$here" && cat build.sh go.mod go.sum node/*.go grpc-health/*.go | sha256sum | cut -c1-64)
+if [ -x "$bin/kube-node" ] && [ -x "$bin/grpc-health" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
   exit 0
 fi
 
@@ -37,10 +36,9 @@ build() { # DIRECTORY LDFLAGS PACKAGE OUTPUT
   cat "$log" >&2
   return 1
 }
-say "building Kubernetes $version and helm (a quarter of an hour, once)"
+say "building Kubernetes $version (a quarter of an hour, once)"
 build "$here" "-X k8s.io/component-base/version.gitVersion=$version" ./node kube-node
 build "$here" '' ./grpc-health grpc-health
-build "$here/helm" '' helm.sh/helm/v4/cmd/helm helm
-mv -f "$work/kube-node" "$work/grpc-health" "$work/helm" "$bin/"
+mv -f "$work/kube-node" "$work/grpc-health" "$bin/"
 for name in $names; do ln -sf kube-node "$bin/$name"; done
 printf '%s\n' "$want" >"$stamp"
