@@ -13,6 +13,7 @@ import { SystemdDriver } from '../runtime-core/cgroup/systemd.ts'
 import { GantryError, messageOf } from '../runtime-core/errors.ts'
 import { KeeperSpawner } from '../runtime-core/keeper/spawn.ts'
 import { loadLibseccomp } from '../runtime-core/kernel/libseccomp.ts'
+import { ServiceNotifier } from '../runtime-core/kernel/sd-notify.ts'
 import { StatePaths } from '../runtime-core/paths.ts'
 import { SeccompCache } from '../runtime-core/plan/compile/seccomp-cache.ts'
 import type { PodEnvironment } from '../runtime-core/pod.ts'
@@ -23,6 +24,7 @@ import { makeMountPointLayer } from './container/mount-points.ts'
 import { Broadcast, EVENT_LIMITS } from './events/broadcast.ts'
 import { publish } from './events/channels.ts'
 import { sendContainerEvents } from './events/container-events.ts'
+import { isJournal, withPriorities } from './events/journal.ts'
 import { printFacts } from './events/print-facts.ts'
 import { Images } from './image/index.ts'
 import { hostPlatform } from './image/platform.ts'
@@ -56,7 +58,7 @@ import { VERSION } from './version.ts'
 const SHUTDOWN_GRACE_MS = 2000
 
 /** gantryd: what exists and who knows whom. */
-async function run(config: GantryConfig, log: Logger): Promise<void> {
+async function run(config: GantryConfig, notifier: ServiceNotifier, log: Logger): Promise<void> {
   const started = performance.now()
   const stopPrinting = printFacts(log)
   const upstream = await openUpstream(config, log)
@@ -96,11 +98,13 @@ async function run(config: GantryConfig, log: Logger): Promise<void> {
     sandboxes: node.objects.sandboxes.size,
     containers: node.objects.containers.size,
   })
+  notifier.ready(`${node.objects.sandboxes.size} pods found at ${config.listen}`)
 
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
   })
   log.info('stopping; containers go on running')
+  notifier.stopping()
   // Subscriptions have no end of their own; closing would wait for them.
   node.events.close()
   await server.close(SHUTDOWN_GRACE_MS)
@@ -251,14 +255,16 @@ function warmSeccomp(node: RuntimeNode, seccomp: SeccompCache, log: Logger): voi
 
 // Asynchronous: a reader of our standard error that stalls must not stall the node.
 const output = pino.destination({ fd: 2, sync: false })
-const log = pino({ level: 'info', base: null }, output)
+const log = pino({ level: 'info', base: null }, isJournal(process.env, 2) ? withPriorities(output) : output)
 try {
   const command = readCommandLine(process.argv.slice(2))
   if (command.kind === 'help') process.stdout.write(helpText())
   if (command.kind === 'version') process.stdout.write(`gantryd ${VERSION}\n`)
   if (command.kind === 'run') {
     log.level = command.config.logLevel
-    await run(command.config, log)
+    const onFailure = (error: unknown) => log.warn({ err: messageOf(error) }, 'systemd could not be told')
+    using notifier = ServiceNotifier.take(process.env, process.pid, onFailure)
+    await run(command.config, notifier, log)
     output.flushSync()
     process.exit(0)
   }
