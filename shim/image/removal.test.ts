@@ -18,7 +18,8 @@ function trash(name: string) {
 function tree(name: string): string {
   const directory = join(root, name)
   mkdirSync(join(directory, 'below'), { recursive: true })
-  writeFileSync(join(directory, 'below/file'), 'x')
+  // One more than are deleted without a child.
+  for (let n = 0; n < 48; n++) writeFileSync(join(directory, `below/${n}`), 'x')
   return directory
 }
 

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoOf, GantryError } from '../../runtime-core/errors.ts'
+import { removeSmallTree } from './small-tree.ts'
 
 /**
  * Runs a program of the system to its end and tells how it went: work on many files or a slow disk stays out of the
@@ -42,14 +43,15 @@ interface Batch {
 }
 
 /**
- * Removes trees: each is renamed into the trash, which frees its name at once, and deleted by a child process. What a
- * crash leaves in the trash is deleted at the next start.
+ * Removes trees: each is renamed into the trash, which frees its name at once, and deleted, by a child process unless it
+ * is small. What a crash leaves in the trash is deleted at the next start.
  */
 export class Trash {
   readonly #directory: string
   readonly #onError: (directory: string, error: unknown) => void
   readonly #waiting: Batch[] = []
   readonly #running = new Set<Batch>()
+  readonly #deleting = new Set<Promise<void>>()
 
   /** @param directory on the file system of all that is thrown away */
   constructor(directory: string, onError: (directory: string, error: unknown) => void) {
@@ -67,7 +69,16 @@ export class Trash {
       if (errnoOf(error) === 'ENOENT') return { freed: Promise.resolve() }
       throw new GantryError('internal', { action: 'remove', subject: tree, cause: error })
     }
-    return { freed: this.#schedule(place) }
+    const freed = this.#delete(place)
+    this.#deleting.add(freed)
+    freed.finally(() => this.#deleting.delete(freed))
+    return { freed }
+  }
+
+  async #delete(place: string): Promise<void> {
+    // What cannot be deleted here is the child's to tell of.
+    const isGone = await removeSmallTree(place).catch(() => false)
+    if (!isGone) await this.#schedule(place)
   }
 
   /** Delete what a former process left in the trash. */
@@ -77,7 +88,7 @@ export class Trash {
 
   /** Resolves when all that was thrown away is deleted. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#running, ...this.#waiting].map(({ freed }) => freed))
+    await Promise.all([...this.#deleting, ...[...this.#running, ...this.#waiting].map(({ freed }) => freed)])
   }
 
   // A child process costs the daemon milliseconds. Where many trees go at once, those that come while children work
