@@ -25,6 +25,7 @@ iproute2        ip                                                       removes
 '
 TEST='
 busybox-static  busybox           root file systems of the keeper tests
+catatonit       catatonit         the init that podman puts in front of programs
 containerd      containerd        the peer that suites are proved against
 docker-registry docker-registry   a foreign registry to pull from
 e2fsprogs       mkfs.ext4         small disks to fill up
@@ -34,11 +35,13 @@ iptables        iptables          port mappings, and the look for rules left beh
 libc6-dev-arm64-cross  /usr/aarch64-linux-gnu/lib/libc.a,/usr/lib/aarch64-linux-gnu/libc.a  that keeper is linked statically too
 libcap2-bin     getcap            reads the capabilities of unpacked files
 openssl         openssl           certificates of test registries
+podman          podman            a caller of the OCI runtime
 procps          ps                tests look at processes
 prometheus      promtool          checks metrics and alert rules
 python3         python3           reads extended attributes as raw bytes
 qemu-user-static  qemu-aarch64-static  runs its tests
 runc            runc              the runtime of the peer
+uidmap          newuidmap         user namespaces of ordinary users
 util-linux      nsenter           tests look into namespaces
 '
 VM='
@@ -46,7 +49,7 @@ debootstrap     debootstrap       makes the guest whose init is systemd
 qemu-system-x86 qemu-system-x86_64  emulates the machine
 '
 # Packages above that bring a service. None may run, now or after the next boot, because of a set-up for tests.
-SERVICES='containerd docker-registry prometheus'
+SERVICES='containerd docker-registry podman prometheus'
 
 say() { printf 'setup: %s\n' "$1" >&2; }
 fail() {
@@ -132,10 +135,12 @@ apt_packages() { # ROWS
   disable_services "$@"
 }
 
+# Podman brings a network for CNI's directory, in which a runtime on this machine would take it for its own.
 apt_get() {
   action=$1
   shift
-  DEBIAN_FRONTEND=noninteractive quietly apt-get -q -y -o DPkg::Lock::Timeout=300 "$action" --no-install-recommends "$@"
+  DEBIAN_FRONTEND=noninteractive quietly apt-get -q -y -o DPkg::Lock::Timeout=300 \
+    -o DPkg::Options::=--path-exclude=/etc/cni/net.d/87-podman-bridge.conflist "$action" --no-install-recommends "$@"
 }
 
 # deb-policy: invoke-rc.d starts nothing while this program exists and answers 101.
@@ -151,15 +156,18 @@ keep_services_down() {
 disable_services() { # PACKAGE…: those that were installed just now
   for package; do
     case " $SERVICES " in *" $package "*) ;; *) continue ;; esac
+    # shellcheck disable=SC2046 # one word a unit
     if has systemctl; then
-      quietly systemctl disable "$package"
+      quietly systemctl disable $(units_of "$package")
     else
       # No systemd here; should this root be booted with one some day, it would start what is enabled now.
-      rm -f "/etc/systemd/system/multi-user.target.wants/$package.service"
+      for unit in $(units_of "$package"); do rm -f /etc/systemd/system/*.wants/"$unit"; done
       [ ! -e "/etc/init.d/$package" ] || quietly update-rc.d "$package" disable
     fi || say "the service of $package is still enabled: disable it by hand"
   done
 }
+
+units_of() { dpkg -L "$1" | sed -nE 's|^(/usr)?/lib/systemd/system/([^/]+)$|\2|p'; }
 
 # What tells that rows are missing where nothing can be installed.
 report() { # ROWS

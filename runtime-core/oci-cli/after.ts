@@ -5,6 +5,7 @@ import { disassemble } from '../plan/disassemble.ts'
 import { planFailure } from '../plan/failure.ts'
 import type { Op, Plan } from '../plan/ops.ts'
 import { destroyContainer } from './destroy.ts'
+import { failureText } from './failure-text.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { Log } from './log.ts'
 
@@ -40,7 +41,7 @@ export async function after([json = '{}', stage, op, errno, status, text = '']: 
   const error = launchFailure(task, Number(op), Number(errno), text)
   if (task.task === 'create') await destroy(task, log)
   else rmSync(task.plan, { force: true })
-  log.fail(error.message)
+  log.fail(failureText(error))
   return task.task === 'exec' ? EXEC_FAILED : 1
 }
 

@@ -8,6 +8,7 @@ import { messageOf } from '../errors.ts'
 import { type OptionTable, parseOptions, UsageError } from './arguments.ts'
 import type { Command } from './command.ts'
 import { COMMANDS, isCommandName } from './commands.ts'
+import { failureText } from './failure-text.ts'
 import { GLOBAL_OPTIONS, type GlobalOptions, readGlobalOptions } from './global-options.ts'
 import { Log } from './log.ts'
 
@@ -43,7 +44,7 @@ async function runCommand(global: GlobalOptions, name: string, args: readonly st
     return await command.run({ global, options: parsed.options, given: parsed.given, args: parsed.rest })
   } catch (error) {
     if (error instanceof UsageError) process.stderr.write('Incorrect Usage.\n\n')
-    log.fail(messageOf(error))
+    log.fail(failureText(error))
     if (global.debug && error instanceof Error) log.write('debug', error.stack ?? '')
     return error instanceof UsageError ? 1 : (command.failureStatus ?? 1)
   }
