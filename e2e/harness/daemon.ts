@@ -31,6 +31,8 @@ export interface DaemonOptions {
   /** Flags of gantryd over those of the harness, by name without dashes. */
   readonly flags?: Readonly<Record<string, string>>
   readonly env?: NodeJS.ProcessEnv
+  /** Which runtime it is; where it is not said the environment does. */
+  readonly runtime?: 'gantry' | 'containerd'
   /** Puts it in front of a private containerd, which shares network and registry with it. */
   readonly beside?: 'containerd'
   /** A file system of this size (tmpfs: `8m`) for its root directory, to fill it up. */
@@ -265,7 +267,7 @@ async function assemble(directory: string, options: DaemonOptions): Promise<Part
     await writeBridgeConfig(cniConfDirectory, { bridge: marks.bridge, subnet, ipamDirectory: join(directory, 'ipam') })
   }
   const common = { marks, registry, env: options.env ?? {} }
-  const isPeer = process.env['GANTRY_E2E_PEER'] === 'containerd'
+  const isPeer = (options.runtime ?? process.env['GANTRY_E2E_PEER']) === 'containerd'
   const containerd =
     isPeer || options.beside === 'containerd'
       ? await PrivateContainerd.start({

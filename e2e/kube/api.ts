@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { Identity } from './certificates.ts'
@@ -12,6 +14,7 @@ export interface KubeObject {
     readonly name: string
     readonly namespace?: string
     readonly uid?: string
+    readonly deletionTimestamp?: string
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
   }
@@ -73,6 +76,21 @@ export class KubeApi {
   /** Sends anything, for what is neither create nor patch of an object; returns the answer's text. */
   post(path: string, body?: unknown): Promise<string> {
     return this.#ask('POST', path, body)
+  }
+
+  /** What comes at a path as it comes, until `signal` or the reader ends it; lines may be cut anywhere. */
+  async *stream(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    const ask = request(`${this.server}${path}`, { agent: this.#agent, signal }).end()
+    const [response] = (await once(ask, 'response')) as [IncomingMessage]
+    try {
+      if (response.statusCode !== 200) {
+        const answer = await text(response)
+        throw new ApiError(response.statusCode ?? 0, `GET ${path}: ${response.statusCode}: ${reasonOf(answer)}`)
+      }
+      yield* response.setEncoding('utf8') as AsyncIterable<string>
+    } finally {
+      response.destroy()
+    }
   }
 
   close(): void {

@@ -19,6 +19,8 @@ export interface ClusterOptions {
   /** Fields of the kubelet's configuration over those of the harness. */
   readonly settings?: KubeletSettings
   readonly daemon?: Partial<DaemonOptions>
+  /** The runtime's files stand on the disk, where its peer's do, and not in a memory of their own. */
+  readonly onDisk?: boolean
   /** Where the logs of all programs go at the end. */
   readonly logs?: string
   /** Called with a line for each step, for who waits. */
@@ -56,9 +58,8 @@ export class Cluster implements AsyncDisposable {
     const host = await HostSettings.read()
     const undo = new AsyncDisposableStack()
     try {
-      const daemon = undo.use(
-        await DaemonUnderTest.start({ network: 'bridge', rootSize: ROOT_SIZE, ...options.daemon }),
-      )
+      const small = options.onDisk === true ? {} : { rootSize: ROOT_SIZE }
+      const daemon = undo.use(await DaemonUnderTest.start({ network: 'bridge', ...small, ...options.daemon }))
       if (options.logs !== undefined) undo.defer(copyLogs(daemon.directory, options.logs))
       undo.use(await ClusterRegistries.start(daemon.directory, join(daemon.directory, 'certs.d')))
       report('the runtime answers')
