@@ -19,7 +19,7 @@ interface SuiteRules {
 
 /** How each suite's files are told and run; the first whose ending fits has a file. */
 export const FILE_SUITES: Readonly<Record<FileSuite, SuiteRules>> = {
-  root: { ending: '.root.test.ts', concurrency: 1, needsRoot: true, timeoutMs: 300_000 },
+  root: { ending: '.root.test.ts', concurrency: 1, needsRoot: true, timeoutMs: 900_000 },
   e2e: { ending: '.e2e.test.ts', concurrency: 1, needsRoot: true, timeoutMs: 1_200_000 },
   unit: { ending: '.test.ts', concurrency: 2, needsRoot: false, timeoutMs: 120_000 },
 }

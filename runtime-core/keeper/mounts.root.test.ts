@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -243,7 +244,7 @@ test('a mount with mappings of its own shows other owners, and keeps what is wri
   assert.is(readFileSync(join(source, 'new'), 'utf8'), 'x\n')
 })
 
-test('mounts with different mappings do not mix, and a tmpfs takes some, too', async () => {
+test('mounts with different mappings do not mix', async () => {
   const source = sharedDirectory()
   const mounts = [ids(1000, 5000), ids(1000, 7000), ids(1000, 5000)].map((uidMappings, n) => ({
     ...bind(source, 'bind', 'idmap'),
@@ -253,6 +254,11 @@ test('mounts with different mappings do not mix, and a tmpfs takes some, too', a
   }))
   const { log } = await room.run(pod, 'stat -c %u /b0/file /b1/file /b2/file', { mounts })
   assert.equal(log.match(/\d000/g), ['5000', '7000', '5000'])
+})
+
+test('a tmpfs takes mappings, too', async () => {
+  // Linux 6.3: before, the mount is refused.
+  if (/^([0-5]|6\.[0-2])\./.test(release())) return
   const map = { uidMappings: ids(0, 3000), gidMappings: ids(0, 3000) }
   const { log: owner } = await room.run(pod, 'stat -c %u:%g /t', { mounts: [{ ...tmpfs('idmap'), ...map }] })
   assert.match(owner, /3000:3000/)

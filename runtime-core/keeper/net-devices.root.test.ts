@@ -31,7 +31,16 @@ async function withInterface(body: () => Promise<void>): Promise<void> {
     ip('-6', 'addr', 'add', 'fd98:7::6/64', 'dev', HOST, 'nodad')
     await body()
   } finally {
-    if (readdirSync('/sys/class/net').includes(`${HOST}p`)) ip('link', 'del', `${HOST}p`)
+    removeLink(`${HOST}p`)
+  }
+}
+
+/** The kernel takes it away as well, in its own time, when the other end's namespace ends. */
+function removeLink(name: string): void {
+  try {
+    ip('link', 'del', name)
+  } catch (error) {
+    if (readdirSync('/sys/class/net').includes(name)) throw error
   }
 }
 

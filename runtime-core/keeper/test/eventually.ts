@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { errnoOf } from '../../errors.ts'
 
 /** Polls until `check` gives something; for what the kernel tells by no event. Fails with `what` at the deadline. */
-export async function eventually<T>(what: string, check: () => T | undefined | false, deadlineMs = 10_000): Promise<T> {
+export async function eventually<T>(what: string, check: () => T | undefined | false, deadlineMs = 60_000): Promise<T> {
   const end = Date.now() + deadlineMs
   for (;;) {
     const result = check()
