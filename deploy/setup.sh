@@ -8,7 +8,7 @@
 #   deploy/setup.sh vm      that, and what the tests in a virtual machine need
 #
 # It installs the npm packages that package-lock.json names, as root on Debian the apt packages that are missing, and
-# builds the keeper. Elsewhere each missing prerequisite is one line that names it: an error for `run`; for the others
+# builds the keeper and gantry-oci. Elsewhere each missing prerequisite is one line that names it: an error for `run`; for the others
 # an error where CI=true and a remark where not, because a test that lacks its tool says so itself.
 set -eu
 
@@ -222,3 +222,4 @@ if [ -n "$rows" ]; then
   fi
 fi
 sh runtime-core/keeper/build.sh
+sh runtime-core/oci-cli/build.sh

@@ -8,6 +8,7 @@ import { UsageError } from './arguments.ts'
 import { defineCommand } from './command.ts'
 import { findContainer, forbidden } from './container.ts'
 import { readCgroups } from './host.ts'
+import { print } from './print.ts'
 import { parseDuration } from './size.ts'
 
 /** How often the kernel's count of OOM kills is looked at. */
@@ -27,7 +28,7 @@ export const command = defineCommand({
     const { record, status } = findContainer(global.root, id)
     if (status === 'stopped') throw forbidden(`container with id ${id} is not running`)
     const host = readCgroups()
-    if (options.stats) print(id, 'stats', convertStats(await readCgroupStats(host, record.cgroupsPath)))
+    if (options.stats) printRecord(id, 'stats', convertStats(await readCgroupStats(host, record.cgroupsPath)))
     else await follow(global.root, id, host, intervalMs)
     return 0
   },
@@ -40,14 +41,14 @@ async function follow(root: string, id: string, host: CgroupHost, intervalMs: nu
   while (isThere(root, id)) {
     await sleep(Math.max(0, Math.min(OOM_LOOK_MS, nextMs - performance.now())))
     const now = await readOomKills(record.cgroup.oomFile)
-    for (; kills < now; kills++) print(id, 'oom')
+    for (; kills < now; kills++) printRecord(id, 'oom')
     if (performance.now() < nextMs) continue
     nextMs += intervalMs
     const stats = await readCgroupStats(host, record.cgroupsPath).catch((error: unknown) => {
       if (hasCode(error, 'not_found')) return undefined
       throw error
     })
-    if (stats !== undefined) print(id, 'stats', convertStats(stats))
+    if (stats !== undefined) printRecord(id, 'stats', convertStats(stats))
   }
 }
 
@@ -60,9 +61,9 @@ function isThere(root: string, id: string): boolean {
   }
 }
 
-function print(id: string, type: 'stats' | 'oom', data?: unknown): void {
+function printRecord(id: string, type: 'stats' | 'oom', data?: unknown): void {
   const exact = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value)
-  process.stdout.write(`${JSON.stringify({ type, id, ...(data === undefined ? {} : { data }) }, exact)}\n`)
+  print(`${JSON.stringify({ type, id, ...(data === undefined ? {} : { data }) }, exact)}\n`)
 }
 
 /** Our figures in the shape of runc's events, which cAdvisor and others parse. */

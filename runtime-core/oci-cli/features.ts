@@ -15,6 +15,7 @@ import {
 } from '../spec/names.ts'
 import { defineCommand } from './command.ts'
 import { readCgroups } from './host.ts'
+import { print } from './print.ts'
 import { release, SPEC_VERSION } from './version.ts'
 
 const HOOKS = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const
@@ -29,7 +30,7 @@ export const command = defineCommand({
   options: {},
   args: { min: 0, max: 0 },
   run() {
-    process.stdout.write(`${JSON.stringify(describeFeatures(), null, 2)}\n`)
+    print(`${JSON.stringify(describeFeatures(), null, 2)}\n`)
     return 0
   },
 })

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { GantryError } from '../errors.ts'
 import { assemble } from '../plan/assemble.ts'
 import { operationsOf } from '../plan/failure.ts'
@@ -26,8 +25,7 @@ export interface LaunchOptions {
   readonly after: After
 }
 
-const PROGRAM = fileURLToPath(new URL('../keeper/build/gantry-keeper', import.meta.url))
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
+const PROGRAM = join(import.meta.dirname, '../keeper/build/gantry-keeper')
 
 /**
  * Has the launcher run the plan: in place of this process, which saves a fork of it and all its memory while the container
@@ -49,7 +47,8 @@ export async function launch(plan: Plan, options: LaunchOptions): Promise<number
     '--',
     process.execPath,
     ...process.execArgv,
-    MAIN,
+    // This program, whether it runs from its sources or bundled.
+    process.argv[1] ?? '',
     '__after',
     JSON.stringify(options.after),
   ]
@@ -71,7 +70,9 @@ function replaceProcess(args: readonly string[]): never {
 /** Signals go to the program, which is the launcher's child and ours only through it. */
 async function runAsChild(args: readonly string[], preserved: number): Promise<number> {
   const inherited = Array.from({ length: 3 + preserved }, (_, fd) => fd)
-  const child = spawn(PROGRAM, args, { argv0: 'gantry-keeper', stdio: inherited })
+  const child = process
+    .getBuiltinModule('node:child_process')
+    .spawn(PROGRAM, args, { argv0: 'gantry-keeper', stdio: inherited })
   const forwarded = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const
   for (const signal of forwarded) process.on(signal, () => child.kill(signal))
   return await new Promise((resolve, reject) => {

@@ -100,6 +100,19 @@ test('a capability that nobody knows is left out with a warning', ({ place }) =>
   assert.match(stderr, /level=warning msg="process\.capabilities: .*CAP_OF_TOMORROW/)
 })
 
+test('what the environment would have Node do is left undone', ({ place }) => {
+  const trap = join(place.directory, 'trap.cjs')
+  writeFileSync(trap, `require('fs').writeFileSync(${JSON.stringify(join(place.directory, 'sprung'))}, '')`)
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: `--require ${trap}`,
+    NODE_CHANNEL_FD: '0',
+    NODE_V8_COVERAGE: place.directory,
+  }
+  assert.equal(place.callWith({ env }, 'list', '--quiet'), { status: 0, stdout: '', stderr: '' })
+  assert.not(existsSync(join(place.directory, 'sprung')))
+})
+
 test('a program that is not there fails the create, not the start', ({ place }) => {
   const { status, stderr } = place.call('create', '-b', place.bundle(makeConfig(['nowhere'])), place.id())
   assert.is(status, 1)

@@ -5,6 +5,7 @@ import { listContainerIds } from '../state/container-record.ts'
 import { UsageError } from './arguments.ts'
 import { defineCommand } from './command.ts'
 import { type FoundContainer, findContainer } from './container.ts'
+import { print, printError } from './print.ts'
 import { describeState } from './state.ts'
 import { formatTable } from './table.ts'
 
@@ -18,8 +19,8 @@ export const command = defineCommand({
   args: { min: 0, max: 0 },
   run({ global, options }) {
     const found = listContainerIds(global.root).flatMap((id) => find(global.root, id))
-    if (options.quiet) process.stdout.write(found.map(({ record }) => `${record.id}\n`).join(''))
-    else process.stdout.write(print(found, options.format ?? 'table'))
+    if (options.quiet) print(found.map(({ record }) => `${record.id}\n`).join(''))
+    else print(describe(found, options.format ?? 'table'))
     return 0
   },
 })
@@ -29,12 +30,12 @@ function find(root: string, id: string): FoundContainer[] {
   try {
     return [findContainer(root, id)]
   } catch (error) {
-    if (!hasCode(error, 'not_found')) process.stderr.write(`load container ${id}: ${messageOf(error)}\n`)
+    if (!hasCode(error, 'not_found')) printError(`load container ${id}: ${messageOf(error)}\n`)
     return []
   }
 }
 
-function print(found: readonly FoundContainer[], format: string): string {
+function describe(found: readonly FoundContainer[], format: string): string {
   const owners = readOwners()
   const owner = ({ record }: FoundContainer): string => owners.get(record.owner) ?? `#${record.owner}`
   if (format === 'json') {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawnSync } from 'node:child_process'
 import { processesOf } from '../cgroup/kill.ts'
 import { GantryError } from '../errors.ts'
 import { UsageError } from './arguments.ts'
 import { defineCommand } from './command.ts'
 import { findContainer, forbidden } from './container.ts'
+import { print } from './print.ts'
 
 export const command = defineCommand({
   usage: '<container-id> [ps options]',
@@ -18,8 +18,8 @@ export const command = defineCommand({
     const { procsFile } = record.cgroup
     const pids = await processesOf(procsFile.slice(0, procsFile.lastIndexOf('/')))
     const format = options.format ?? 'table'
-    if (format === 'json') process.stdout.write(`${JSON.stringify(pids)}\n`)
-    else if (format === 'table') process.stdout.write(table(pids, psOptions.length === 0 ? ['-ef'] : psOptions))
+    if (format === 'json') print(`${JSON.stringify(pids)}\n`)
+    else if (format === 'table') print(table(pids, psOptions.length === 0 ? ['-ef'] : psOptions))
     else throw new UsageError('invalid format option')
     return 0
   },
@@ -27,7 +27,9 @@ export const command = defineCommand({
 
 /** Of what ps prints the heading and the lines of these processes; the column of pids is named by the heading. */
 function table(pids: readonly number[], psOptions: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync('ps', psOptions, { encoding: 'utf8' })
+  const { status, stdout, stderr, error } = process
+    .getBuiltinModule('node:child_process')
+    .spawnSync('ps', psOptions, { encoding: 'utf8' })
   if (error !== undefined || status !== 0) {
     throw new GantryError('failed_precondition', { action: 'run ps', reason: stderr?.trim() ?? '', cause: error })
   }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process'
 import { GantryError } from '../errors.ts'
 import type { OciHook, OciHookName } from '../spec/types.ts'
 
@@ -15,7 +14,9 @@ const MAX_OUTPUT_BYTES = 4096
 export async function runHook(name: OciHookName, hook: OciHook, state: string): Promise<void> {
   const [argv0 = hook.path, ...args] = hook.args ?? []
   const env = Object.fromEntries((hook.env ?? []).map(splitEntry))
-  const child = spawn(hook.path, args, { argv0, env, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = process
+    .getBuiltinModule('node:child_process')
+    .spawn(hook.path, args, { argv0, env, stdio: ['pipe', 'pipe', 'pipe'] })
   let output = ''
   const collect = (chunk: Buffer): void => {
     if (output.length < MAX_OUTPUT_BYTES) output += chunk.toString('utf8')

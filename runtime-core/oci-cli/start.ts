@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs'
-import { Socket } from 'node:net'
 import { errnoOf } from '../errors.ts'
 import { withLock } from '../state/container-lock.ts'
 import { type ContainerFiles, readInit } from '../state/container-record.ts'
@@ -9,6 +8,7 @@ import { defineCommand } from './command.ts'
 import { type FoundContainer, findContainer, forbidden, LOCK_DEADLINE_MS, readConfig } from './container.ts'
 import { destroyContainer } from './destroy.ts'
 import { stateText } from './hook-state.ts'
+import { printError } from './print.ts'
 import { runHook } from './run-hook.ts'
 
 export const command = defineCommand({
@@ -64,7 +64,7 @@ function knock(files: ContainerFiles): void {
 /** The process holds a writing end until its exec closes it, or its death does. */
 async function readToEnd(fd: number): Promise<Buffer> {
   const chunks: Buffer[] = []
-  const pipe = new Socket({ fd, readable: true, writable: false })
+  const pipe = new (process.getBuiltinModule('node:net').Socket)({ fd, readable: true, writable: false })
   for await (const chunk of pipe) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
 }
@@ -76,7 +76,7 @@ async function poststart(root: string, { files, record }: FoundContainer): Promi
       await runHook('poststart', hook, stateText(record, 'running', pid))
     } catch (error) {
       // runtime.md §lifecycle: the container is stopped and destroyed, poststop hooks included.
-      await destroyContainer(root, record.id, (message) => process.stderr.write(`${message}\n`))
+      await destroyContainer(root, record.id, (message) => printError(`${message}\n`))
       throw error
     }
   }

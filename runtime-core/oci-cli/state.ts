@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defineCommand } from './command.ts'
 import { type FoundContainer, findContainer } from './container.ts'
+import { print } from './print.ts'
 
 export const command = defineCommand({
   usage: '<container-id>',
@@ -8,7 +9,7 @@ export const command = defineCommand({
   options: {},
   args: { min: 1, max: 1 },
   run({ global, args: [id = ''] }) {
-    process.stdout.write(`${JSON.stringify(describeState(findContainer(global.root, id), ''), null, 2)}\n`)
+    print(`${JSON.stringify(describeState(findContainer(global.root, id), ''), null, 2)}\n`)
     return 0
   },
 })

@@ -85,24 +85,27 @@ function tooLarge(reason: string): GantryError {
 /** A growing buffer of the plan's bytes; equal strings are stored once. */
 class Blob {
   #bytes: Buffer
+  /** Of the same bytes: Buffer's own methods are compiled anew by each process, a view's are not. */
+  #view: DataView
   #used: number
   readonly #known = new Map<string, number>()
 
   constructor(reserved: number) {
     this.#bytes = Buffer.alloc(Math.max(16384, reserved * 2))
+    this.#view = viewOf(this.#bytes)
     this.#used = reserved
   }
 
   u16(at: number, value: number): void {
-    this.#bytes.writeUInt16LE(value, at)
+    this.#view.setUint16(at, value, true)
   }
 
   u32(at: number, value: number): void {
-    this.#bytes.writeUInt32LE(value, at)
+    this.#view.setUint32(at, value, true)
   }
 
   u64(at: number, value: bigint): void {
-    this.#bytes.writeBigUInt64LE(value, at)
+    this.#view.setBigUint64(at, value, true)
   }
 
   string(value: string | Uint8Array, field: string): number {
@@ -167,5 +170,10 @@ class Blob {
     const larger = Buffer.alloc(Math.max(this.#bytes.length * 2, this.#used + count))
     larger.set(this.#bytes.subarray(0, this.#used))
     this.#bytes = larger
+    this.#view = viewOf(larger)
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length)
 }

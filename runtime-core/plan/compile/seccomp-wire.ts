@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { createHash } from 'node:crypto'
 import { jsonOf } from '../../json-text.ts'
 import type { OciSeccomp } from '../../spec/types.ts'
 import type { CompiledSeccomp } from './seccomp.ts'
@@ -78,14 +77,15 @@ export function profileKey(profile: OciSeccomp, arch: string | undefined, librar
       (args ?? []).map(({ index, op, value, valueTwo }) => [index, op, String(value), String(valueTwo ?? 0)]),
     ]),
   ]
-  return createHash('sha256').update(JSON.stringify(canonical)).digest('base64url')
+  return sha256(JSON.stringify(canonical))
 }
 
 /** Changes whenever the compiler would make another filter of the same profile. */
 const FORMAT = 2
 
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64url')
+/** Without a profile nobody waits for the module. */
+function sha256(data: Uint8Array | string): string {
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(data).digest('base64url')
 }
 
 function isRecord(value: unknown): value is SeccompRecord {
