@@ -27,6 +27,7 @@ TEST='
 busybox-static  busybox           root file systems of the keeper tests
 catatonit       catatonit         the init that podman puts in front of programs
 containerd      containerd        the peer that suites are proved against
+crun            crun              a peer of gantry-oci
 docker-registry docker-registry   a foreign registry to pull from
 e2fsprogs       mkfs.ext4         small disks to fill up
 gcc-aarch64-linux-gnu  aarch64-linux-gnu-gcc  the keeper for the other architecture
@@ -42,6 +43,7 @@ python3         python3           reads extended attributes as raw bytes
 qemu-user-static  qemu-aarch64-static  runs its tests
 runc            runc              the runtime of the peer
 uidmap          newuidmap         user namespaces of ordinary users
+time            /usr/bin/time     measures the memory of commands
 util-linux      nsenter           tests look into namespaces
 '
 VM='
