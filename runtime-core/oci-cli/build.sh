@@ -5,7 +5,10 @@ set -eu
 cd "$(dirname "$0")"
 out=build/gantry-oci.bin
 bin=../../node_modules/.bin
-if [ -f "$out" ] && [ -z "$(find .. "$bin/node" "$bin/esbuild" -name '*.ts' ! -name '*.test.ts' -newer "$out" -o -name build.sh -newer "$out")" ]; then exit 0; fi
+# Another Node or bundler shows in the lock file: packages keep the times of their making.
+newer=$(find .. ../../package-lock.json \( -name '*.ts' ! -name '*.test.ts' -o -name build.sh -o -name package-lock.json \) \
+  -newer "$out" 2>/dev/null) || newer=all
+[ -n "$newer" ] || exit 0
 mkdir -p build
 bundle() { # ENTRY OUT OPTIONS…
   entry=$1
