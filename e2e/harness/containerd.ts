@@ -22,6 +22,8 @@ export interface ContainerdOptions {
   readonly crictl?: string
   /** The program; `containerd` of the PATH where not given. */
   readonly program?: string
+  /** The OCI runtime below its shim; runc of the PATH where neither this nor GANTRY_E2E_OCI_RUNTIME is given. */
+  readonly ociRuntime?: string
 }
 
 const READY_TIMEOUT_MS = 30_000
@@ -206,5 +208,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     conf_dir = ${quote(options.cniConfDirectory)}
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      BinaryName = ${quote(options.ociRuntime ?? process.env['GANTRY_E2E_OCI_RUNTIME'] ?? '')}
 `
 }

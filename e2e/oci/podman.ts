@@ -80,13 +80,13 @@ export class Podman implements AsyncDisposable {
   }
 
   callWith({ input = '', env = this.env }: CallOptions, ...args: readonly string[]): Promise<Ended> {
-    return runToEnd(this.argv(...args), env, input)
+    return this.#runToEnd(this.argv(...args), env, input)
   }
 
   /** As call, with a terminal: both outputs come as one. */
   onTerminal(...args: readonly string[]): Promise<Ended> {
     const command = this.argv(...args).map((arg) => `'${arg.replaceAll("'", "'\\''")}'`)
-    return runToEnd(['script', '--quiet', '--return', '--command', command.join(' '), '/dev/null'], this.env, '')
+    return this.#runToEnd(['script', '--quiet', '--return', '--command', command.join(' '), '/dev/null'], this.env, '')
   }
 
   /** As call, but a failure is the test's. */
@@ -134,6 +134,20 @@ export class Podman implements AsyncDisposable {
     ]
   }
 
+  #runToEnd(argv: readonly string[], env: NodeJS.ProcessEnv, input: string): Promise<Ended> {
+    // conmon writes a file `oom` into its working directory.
+    const cwd = this.directory
+    const [program = '', ...args] = argv
+    return new Promise((resolve, reject) => {
+      const child = execFile(program, args, { env, cwd, timeout: CALL_TIMEOUT_MS }, (error, stdout, stderr) => {
+        if (error === null) return resolve({ status: 0, stdout, stderr })
+        if (typeof error.code === 'number') return resolve({ status: error.code, stdout, stderr })
+        reject(new Error(`${argv.join(' ')}: ${error.message}: ${stderr}`, { cause: error }))
+      })
+      child.stdin?.end(input)
+    })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.call('rm', '--all', '--force', '--time', '0')
     await unmountBelow(this.directory)
@@ -161,16 +175,4 @@ lock_type = "file"
 [network]
 network_config_dir = "${directory}/net.d"
 `
-}
-
-function runToEnd(argv: readonly string[], env: NodeJS.ProcessEnv, input: string): Promise<Ended> {
-  const [program = '', ...args] = argv
-  return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { env, timeout: CALL_TIMEOUT_MS }, (error, stdout, stderr) => {
-      if (error === null) return resolve({ status: 0, stdout, stderr })
-      if (typeof error.code === 'number') return resolve({ status: error.code, stdout, stderr })
-      reject(new Error(`${argv.join(' ')}: ${error.message}: ${stderr}`, { cause: error }))
-    })
-    child.stdin?.end(input)
-  })
 }
