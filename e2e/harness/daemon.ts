@@ -35,6 +35,8 @@ export interface DaemonOptions {
   readonly runtime?: 'gantry' | 'containerd'
   /** Puts it in front of a private containerd, which shares network and registry with it. */
   readonly beside?: 'containerd'
+  /** The OCI runtime below containerd's shims; runc where not given. */
+  readonly ociRuntime?: string
   /** A file system of this size (tmpfs: `8m`) for its root directory, to fill it up. */
   readonly rootSize?: string
 }
@@ -276,6 +278,7 @@ async function assemble(directory: string, options: DaemonOptions): Promise<Part
           cniConfDirectory,
           cniBinDirectory,
           sandboxImage: IMAGES.pause,
+          ...(options.ociRuntime === undefined ? {} : { ociRuntime: options.ociRuntime }),
         })
       : undefined
   if (isPeer && containerd !== undefined) {

@@ -21,6 +21,7 @@ import { readProcessStat } from '../state/process-stat.ts'
 import { type Bundle, readBundle } from './bundle.ts'
 import { checkTerminal, inheritDescriptors, linkOps, type ProcessLinks } from './descriptors.ts'
 import type { GlobalOptions } from './global-options.ts'
+import { withHome } from './home.ts'
 import { hookState } from './hook-state.ts'
 import { readHostFacts } from './host.ts'
 import { launch } from './launch.ts'
@@ -53,7 +54,7 @@ export async function startContainer(global: GlobalOptions, request: CreateReque
     throw new GantryError('invalid_argument', { action: 'read process', reason: 'it is missing' })
   }
   checkTerminal(process_.terminal === true, request.mode !== 'foreground', request['console-socket'])
-  const inherited = inheritDescriptors(process_, request['preserve-fds'], process.env)
+  const inherited = inheritDescriptors(withHome(process_, bundle.rootfs), request['preserve-fds'], process.env)
   const files = reserveContainer(global.root, request.id)
   try {
     const host = readHostFacts()

@@ -9,6 +9,7 @@ import { type FoundContainer, findContainer, forbidden, readConfig } from './con
 import { filterDirectory } from './container-start.ts'
 import { checkTerminal, inheritDescriptors, linkOps } from './descriptors.ts'
 import { EXEC_OPTIONS, execCgroup, readExecProcess } from './exec-process.ts'
+import { withHome } from './home.ts'
 import { readHostFacts } from './host.ts'
 import { launch } from './launch.ts'
 import { compileFilter } from './seccomp.ts'
@@ -28,7 +29,11 @@ export const command = defineCommand({
     const spec = readConfig(container.files)
     const wanted = readExecProcess(spec, options, args)
     checkTerminal(wanted.terminal === true, options.detach, options['console-socket'])
-    const inherited = inheritDescriptors(wanted, options['preserve-fds'], process.env)
+    const inherited = inheritDescriptors(
+      withHome(wanted, `/proc/${init.pid}/root`),
+      options['preserve-fds'],
+      process.env,
+    )
     const host = readHostFacts()
     const cgroup = execCgroup(container.record.cgroup, host.cgroup, options.cgroup)
     const seccomp = spec.linux?.seccomp

@@ -147,6 +147,27 @@ test('exec joins the container and forwards status; a missing program is 255', (
   place.must('delete', '-f', id)
 })
 
+test('HOME is that of the user in the image, of an exec too', ({ place }) => {
+  const id = place.id()
+  const print = ['sh', '-c', 'echo $HOME']
+  assert.is(place.must('run', '-b', place.bundle(makeConfig(print)), id), '/root\n')
+  place.must('run', '-d', '-b', place.bundle(SLEEP), id)
+  assert.is(place.must('exec', id, ...print), '/root\n')
+  assert.is(place.must('exec', '-u', '7', id, ...print), '/\n')
+  place.must('delete', '-f', id)
+})
+
+test('an update may name the rules of devices, as containerd does; they stay', ({ place }) => {
+  const id = place.id()
+  place.must('run', '-d', '-b', place.bundle(SLEEP), id)
+  const change = JSON.stringify({ devices: [{ allow: false, access: 'rwm' }], pids: { limit: 33 } })
+  assert.is(place.callWith({ input: change }, 'update', '-r', '-', id).status, 0)
+  const { pids } = JSON.parse(place.must('events', '--stats', id)).data
+  assert.is(pids.limit, 33)
+  assert.is(place.must('exec', id, 'sh', '-c', 'echo x > /dev/null && echo written'), 'written\n')
+  place.must('delete', '-f', id)
+})
+
 test('a log file gets the error as the record that shims read', ({ place }) => {
   const log = join(place.directory, 'log.json')
   const { status, stderr } = place.call('--log', log, '--log-format', 'json', 'start', 'nobody')

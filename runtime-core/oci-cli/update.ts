@@ -77,10 +77,17 @@ function refuseRdt(options: OptionValues<typeof OPTIONS>): void {
   })
 }
 
-/** The file is what CRI's and Docker's callers write: `linux.resources` by itself. */
+/**
+ * The file is what CRI's and Docker's callers write: `linux.resources` by itself. Its rules of devices are those of the
+ * create, which containerd sends along with every update: they stay as they are, as with runc.
+ */
 function readResources(path: string): OciResources {
   try {
-    return decodeResources(parseExact(readFileSync(path === '-' ? 0 : path, 'utf8')), 'resources')
+    const { devices: _, ...change } = decodeResources(
+      parseExact(readFileSync(path === '-' ? 0 : path, 'utf8')),
+      'resources',
+    )
+    return change
   } catch (cause) {
     if (cause instanceof GantryError) throw cause
     throw new GantryError('invalid_argument', { action: 'read resources', subject: path, cause })
