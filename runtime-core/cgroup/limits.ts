@@ -53,9 +53,8 @@ export function refuseBurstAboveQuota({ burst = 0, quota = -1 }: OciCpu): void {
 }
 
 /** The file of v1 is still there, and takes any value without effect since Linux 5.16; v2 never had one. */
-export function refuseKernelMemory({ memory: { kernel = 0 } = {} }: OciResources): void {
-  if (kernel > 0)
-    throw refused('memory.kernel', kernel, 'unset, for Linux no longer limits the memory of the kernel by itself')
+export function warnOfKernelMemory(list: WriteList, { memory: { kernel = 0 } = {} }: OciResources): void {
+  if (kernel > 0) list.warnings.push('memory.kernel ignored: Linux no longer limits the memory of the kernel by itself')
 }
 
 /** `suffix`: of the file that limits, `limit_in_bytes` or `max`. */

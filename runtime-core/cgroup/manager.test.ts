@@ -260,7 +260,6 @@ test('what a host cannot honour is refused with field, value and expectation', (
   refused(V2, { hugepageLimits: [{ pageSize: '../x', limit: 1 }] }, /hugepageLimits.pageSize": is "..\/x"/)
   refused(V2, { rdma: { mlx: { hcaHandles: 1 } } }, /no rdma controller/)
   for (const host of [V1, V2]) {
-    refused(host, { memory: { kernel: 5 } }, /memory.kernel": is 5, expected unset, for Linux no longer limits/)
     refused(host, { cpu: { cpus: '0;1' } }, /cpu.cpus": is "0;1", expected a list such as 0-3,7/)
     refused(host, { cpu: { idle: 2 } }, /cpu.idle": is 2, expected 0 to 1/)
     refused(host, { cpu: { quota: 1000, burst: 2000 } }, /cpu.burst": is 2000, expected at most cpu.quota \(1000\)/)
@@ -276,6 +275,14 @@ test('huge pages without their controller are a warning where that is asked for'
   for (const host of [V1, { ...V2, controllers: ['cpu'] }]) {
     const plan = compileCgroup(host, '/pod/c1', resources, { tolerateMissingHugetlb: true })
     assert.equal(plan.warnings, ['hugepageLimits ignored: this host has no hugetlb controller'])
+  }
+})
+
+test('a limit of the kernel’s own memory, which Linux no longer has, is a warning', () => {
+  for (const host of [V1, V2]) {
+    const plan = compileCgroup(host, '/pod/c1', { memory: { kernel: 5 } })
+    const text = 'memory.kernel ignored: Linux no longer limits the memory of the kernel by itself'
+    assert.equal([plan.writes.filter((write) => JSON.stringify(write).includes('kmem')), plan.warnings], [[], [text]])
   }
 })
 

@@ -12,7 +12,7 @@ import {
   pids,
   rdma,
   refuseBurstAboveQuota,
-  refuseKernelMemory,
+  warnOfKernelMemory,
 } from './limits.ts'
 import { mergeResources } from './merge.ts'
 import { directoriesOf } from './path.ts'
@@ -95,7 +95,7 @@ function write(list: WriteList, current: OciResources, change: OciResources, opt
   bandwidth(list, cpu)
   realtime(list, cpu)
   cpuset(list, change)
-  refuseKernelMemory(change)
+  warnOfKernelMemory(list, change)
   memory(list, current.memory ?? {}, change.memory ?? {}, merged.memory ?? {})
   pids(list, change)
   blockIO(list, change.blockIO ?? {})

@@ -13,7 +13,7 @@ import {
   pids,
   rdma,
   refuseBurstAboveQuota,
-  refuseKernelMemory,
+  warnOfKernelMemory,
 } from './limits.ts'
 import { mergeResources } from './merge.ts'
 import { directoriesOf } from './path.ts'
@@ -92,7 +92,7 @@ function write(list: WriteList, current: OciResources, change: OciResources, opt
   blockIO(list, change.blockIO ?? {})
   hugetlb(list, change, 'max', options)
   rdma(list, change)
-  refuseKernelMemory(change)
+  warnOfKernelMemory(list, change)
   refuseV1Only(change)
   unified(list, change)
 }

@@ -168,7 +168,12 @@ test('what nobody knows is data for the file system, whose refusal names the mou
   const { superOptions } = await mountedOn('/t', tmpfs('size=64k', 'mode=700', 'nr_inodes=7'))
   for (const option of ['size=64k', 'mode=700', 'nr_inodes=7']) assert.ok(superOptions.includes(option), option)
   assert.match(await errorOf(tmpfs('colour=red')), /mount "tmpfs" on "\/t": fsconfig_string .* key="colour" .*: EINVAL/)
-  assert.match(await errorOf(bind('/etc', 'bind', 'size=1')), /option "size=1" means nothing to a bind mount/)
+})
+
+test('a bind mount is made whatever options of a file system it was given', async () => {
+  const { options } = await mountedOn('/t', bind('/etc', 'bind', 'nosuid', 'size=1'))
+  assert.ok(options.includes('nosuid'))
+  assert.match(await errorOf(bind('/etc', 'bind', 'tmpcopyup')), /option "tmpcopyup" means nothing to a bind mount/)
 })
 
 test('a file is bound onto a file that is made for it; a relative destination begins at the root', async () => {

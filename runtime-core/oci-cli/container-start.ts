@@ -59,7 +59,7 @@ export async function startContainer(global: GlobalOptions, request: CreateReque
   try {
     const host = readHostFacts()
     const made = describe(request, bundle, files, host)
-    const warnings = warningsOf(inherited.process, made.cgroup, host)
+    const warnings = warningsOf(bundle.spec, made.cgroup, host)
     if (warnings.length > 0) new Log(global).write('warning', warnings.join('; '))
     const plan = await compile(global, request, {
       ...made,

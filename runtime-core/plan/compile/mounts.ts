@@ -98,12 +98,9 @@ function cloneSource(mount: OciMount, options: MountOptions, slot: number, { map
   if (mount.source === undefined || mount.source === '') {
     throw new GantryError('invalid_argument', { action: describe(mount), reason: 'a bind mount needs a source' })
   }
-  const [stray] = [...options.data, ...(options.copyUp ? ['tmpcopyup'] : [])]
-  if (stray !== undefined) {
-    throw new GantryError('invalid_argument', {
-      action: describe(mount),
-      reason: `option "${stray}" means nothing to a bind mount, which has no file system of its own`,
-    })
+  if (options.copyUp) {
+    const reason = 'option "tmpcopyup" means nothing to a bind mount, which has no file system of its own'
+    throw new GantryError('invalid_argument', { action: describe(mount), reason })
   }
   const recursive = options.bind !== 'bind'
   return [
@@ -112,6 +109,16 @@ function cloneSource(mount: OciMount, options: MountOptions, slot: number, { map
     ...mappings.apply(mount, options, slot),
     ...attributes(slot, options),
   ]
+}
+
+/**
+ * Options that are meant for a file system, on a bind mount: the kernel passes them over (mount(2) §MS_BIND), and so
+ * does every runtime. Who gave them should know.
+ */
+export function bindOptionsWithoutMeaning(mount: OciMount): string[] {
+  const options = parseMountOptions(mount.options ?? [])
+  if (!isBind(mount, options)) return []
+  return options.data.map((option) => `${describe(mount)}: option "${option}" means nothing to a bind mount`)
 }
 
 /** mkdir -p of the source; an existing file or directory is left alone. */
