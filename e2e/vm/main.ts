@@ -35,6 +35,7 @@ const SUITES: Readonly<Record<string, VmSuite>> = {
   root: { script: ['e2e/harness/run-tests.ts', '--root'], timeoutMs: 30 * MINUTE_MS },
   // critest is a suite of its own here, with AppArmor set up for it.
   e2e: { script: ['e2e/harness/run-tests.ts', '--e2e', '--except', 'critest'], timeoutMs: 60 * MINUTE_MS },
+  oci: { script: ['e2e/oci-suite/main.ts', '--timeout', '300'], timeoutMs: 40 * MINUTE_MS },
   critest: { script: ['e2e/vm/critest-guest.ts'], timeoutMs: 40 * MINUTE_MS },
 }
 
@@ -51,6 +52,7 @@ async function prepare(): Promise<void> {
   // Compiles the daemon into the cache beside the packages, which the guest sees.
   await runCommand(join(REPOSITORY, 'bin/gantryd'), ['--help'])
   await ensureTools()
+  await runCommand('sh', [join(REPOSITORY, 'e2e/oci-suite/build.sh')])
   // Debian's kernel has AppArmor; the machine that hosts the guest may not.
   await ensurePackage('apparmor', join(CACHE, 'apparmor'))
 }
