@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { coverageProblems, expectedRows, paragraphsOf, rowsOf, testProblems, titlesOf } from './cri-docs.ts'
+import { expectedRows } from './cri-docs.ts'
 import { dependencyProblems } from './dependency-docs.ts'
+import { coverageProblems, paragraphsOf, rowsOf, testProblems, titlesOf } from './documented-fields.ts'
 import { findCycles } from './import-cycles.ts'
 import { directionProblems } from './import-direction.ts'
 import { specifiersOf } from './imports.ts'
 import { pathsOf } from './named-paths.ts'
+import { commandLineProblems } from './oci-docs.ts'
 import { namesLicense } from './spdx.ts'
 import { unservedProblems } from './unserved-rpcs.ts'
 
@@ -114,7 +116,7 @@ test('a paragraph of the CRI page is read with the tests that it names', () => {
 
 test('a field without a row, a row without a field and one that comes twice are problems', () => {
   const row = (name: string) => ({ heading: 'Mount', name, fate: '', shown: '' })
-  assert.equal(coverageProblems(['Mount a', 'Mount b'], [row('b'), row('c'), row('b')]), [
+  assert.equal(coverageProblems('docs/cri.md', ['Mount a', 'Mount b'], [row('b'), row('c'), row('b')]), [
     'docs/cri.md has no row for Mount a',
     'docs/cri.md has a row for Mount c, which is not there',
     'docs/cri.md has Mount b twice',
@@ -124,7 +126,7 @@ test('a field without a row, a row without a field and one that comes twice are 
 test('a row names a test that is there, or gives a reason', async () => {
   const titles = async (file: string) => (file === 'a.test.ts' ? ['a mount is read-only'] : [])
   const row = (fate: string, shown: string) => ({ heading: 'Mount', name: 'x', fate, shown })
-  const problems = (fate: string, shown: string) => testProblems([row(fate, shown)], titles)
+  const problems = (fate: string, shown: string) => testProblems('docs/cri.md', [row(fate, shown)], titles)
   assert.equal(await problems('yes', '`a.test.ts`: is read-only'), [])
   assert.equal(await problems('not for Linux: refused with its owner', '–'), [])
   assert.match((await problems('yes', '–'))[0] ?? '', 'gives no reason')
@@ -144,6 +146,14 @@ test('fields are found through every message that a request reaches', () => {
   }
   const services = { S: [{ name: 'Do', request: 'Request' }] }
   assert.equal(expectedRows({ services, messages }), ['S Do', 'Request inner', 'Inner text'])
+})
+
+test('an option that the page forgets, and one that is no more, are problems', () => {
+  const page = '# Page\n\n## `gantry-oci`\n\n| `start` | starts |\n| `start --fast N` | |\n\n## Other\n\n| `stop` | |\n'
+  assert.equal(commandLineProblems(new Map([['start', ['slow']]]), page), [
+    'docs/oci.md has no row for start --slow',
+    'docs/oci.md has a row for start --fast, which is not there',
+  ])
 })
 
 test('the names of tests are read in every form of quotes', () => {

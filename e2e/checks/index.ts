@@ -8,6 +8,7 @@ import { importCycles } from './import-cycles.ts'
 import { importDirection } from './import-direction.ts'
 import { lonelyTests } from './lonely-tests.ts'
 import { namedPaths } from './named-paths.ts'
+import { ociDocs } from './oci-docs.ts'
 import { spdxLines } from './spdx.ts'
 import { unservedRpcs } from './unserved-rpcs.ts'
 
@@ -22,5 +23,6 @@ export const CHECKS: readonly Check[] = [
   namedPaths,
   unservedRpcs,
   criDocs,
+  ociDocs,
   lonelyTests,
 ]
