@@ -9,6 +9,7 @@ import { importDirection } from './import-direction.ts'
 import { lonelyTests } from './lonely-tests.ts'
 import { namedPaths } from './named-paths.ts'
 import { ociDocs } from './oci-docs.ts'
+import { securityDocs } from './security-docs.ts'
 import { spdxLines } from './spdx.ts'
 import { unservedRpcs } from './unserved-rpcs.ts'
 
@@ -24,5 +25,6 @@ export const CHECKS: readonly Check[] = [
   unservedRpcs,
   criDocs,
   ociDocs,
+  securityDocs,
   lonelyTests,
 ]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -148,6 +149,16 @@ test('a program whose interpreter is /proc/self/exe runs what is sealed, and dis
   await pod.forget(container.containerId)
   assert.match((await room.run(pod, 'echo well')).log, /well/)
   assert.ok(existsSync(`/proc/${pod.keeperPid}`))
+})
+
+test('the keeper’s socket is a file that root alone may connect to (CVE-2020-15257)', () => {
+  const socket = join(room.environment.paths.pod(pod.id), 'keeper.sock')
+  assert.ok(statSync(socket).isSocket())
+  const connect = `import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])`
+  const asUser = (uid: number) => spawnSync('python3', ['-c', connect, socket], { uid, gid: uid, encoding: 'utf8' })
+  assert.match(asUser(65534).stderr, /PermissionError/)
+  assert.is(asUser(0).status, 0)
+  assert.not.match(readFileSync('/proc/net/unix', 'utf8'), /@.*keeper/)
 })
 
 test('an exec has no descriptor but its three, and its working directory is below its root (CVE-2024-21626, CVE-2016-9962)', async () => {
