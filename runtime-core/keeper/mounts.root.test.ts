@@ -171,7 +171,7 @@ test('what nobody knows is data for the file system, whose refusal names the mou
 })
 
 test('a bind mount is made whatever options of a file system it was given', async () => {
-  const { options } = await mountedOn('/t', bind('/etc', 'bind', 'nosuid', 'size=1'))
+  const { options } = await mountedOn('/b', bind('/etc', 'bind', 'nosuid', 'size=1'))
   assert.ok(options.includes('nosuid'))
   assert.match(await errorOf(bind('/etc', 'bind', 'tmpcopyup')), /option "tmpcopyup" means nothing to a bind mount/)
 })

@@ -144,9 +144,15 @@ test('a program whose interpreter is /proc/self/exe runs what is sealed, and dis
   cpSync(room.image, image, { recursive: true, verbatimSymlinks: true })
   writeFileSync(join(image, 'evil'), '#!/proc/self/exe zygote\n', { mode: 0o755 })
   // The kernel takes the keeper for the interpreter: a static program without privileges of its own, that finds no socket.
-  const container = await room.start(pod, ['/evil'], { image })
-  await room.ended(container.containerId)
-  await pod.forget(container.containerId)
+  // One that is built with sanitizers is not static, and its loader is not in the image.
+  const started = await room.start(pod, ['/evil'], { image }).catch((error: unknown) => String(error))
+  if (typeof started === 'string') {
+    assert.match(started, /ENOENT/)
+    assert.ok(process.env['GANTRY_KEEPER'], 'it was not even started')
+  } else {
+    await room.ended(started.containerId)
+    await pod.forget(started.containerId)
+  }
   assert.match((await room.run(pod, 'echo well')).log, /well/)
   assert.ok(existsSync(`/proc/${pod.keeperPid}`))
 })
