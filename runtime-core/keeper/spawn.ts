@@ -24,7 +24,8 @@ export class KeeperSpawner {
   #answers: { resolve: (line: string) => void; reject: (error: Error) => void }[] = []
   #text = ''
 
-  constructor(program: string = KEEPER_PROGRAM) {
+  /** `program`: by default GANTRY_KEEPER of the environment, which test/sanitized.sh sets, or what build.sh has built. */
+  constructor(program: string = process.env['GANTRY_KEEPER'] ?? KEEPER_PROGRAM) {
     this.#program = program
   }
 
