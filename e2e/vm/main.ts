@@ -26,6 +26,7 @@ const SUITES: Readonly<Record<string, VmSuite>> = {
   apparmor: { script: ['e2e/vm/apparmor.guest.ts'], timeoutMs: 10 * MINUTE_MS },
   systemd: { script: ['e2e/vm/systemd.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
   'systemd-unit': { script: ['e2e/vm/systemd-unit.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
+  'systemd-oci': { script: ['e2e/vm/systemd-oci.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
   'systemd-hybrid': {
     script: ['e2e/vm/systemd.guest.ts'],
     timeoutMs: 10 * MINUTE_MS,
@@ -51,6 +52,7 @@ async function prepare(): Promise<void> {
   for (const set of IMAGE_SETS) await ensureImages(set)
   // Compiles the daemon into the cache beside the packages, which the guest sees.
   await runCommand(join(REPOSITORY, 'bin/gantryd'), ['--help'])
+  await runCommand(join(REPOSITORY, 'bin/gantry-oci'), ['features'])
   await ensureTools()
   await runCommand('sh', [join(REPOSITORY, 'e2e/oci-suite/build.sh')])
   // Debian's kernel has AppArmor; the machine that hosts the guest may not.

@@ -55,8 +55,8 @@ export interface CgroupUnit {
   readonly name: string
   /** To start it with, beside PIDs. */
   readonly properties: readonly UnitProperty[]
-  /** To be set once that other process has left it. */
-  readonly settled: readonly UnitProperty[]
+  /** To be written once that other process has left it: until then there is room for both. */
+  readonly settled: readonly CgroupWrite[]
 }
 
 export interface CgroupOptions {

@@ -30,7 +30,7 @@ const TIMEOUT_MS = 30_000
 /** Every signal of every unit comes in on systemd's own socket: nobody listens for nothing. */
 const IDLE_MS = 10_000
 /** systemd closes all connections when it executes itself anew, after an upgrade. */
-const ATTEMPTS = 3
+const ATTEMPTS = 5
 const MATCH = `type='signal',sender='${DESTINATION}',interface='${MANAGER}',member='JobRemoved'`
 
 /** Hears how the jobs of one unit end; they may end before the answer that names them has been looked at. */

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { errnoOf, GantryError } from '../errors.ts'
 import { loadLibsystemd } from '../kernel/sd-bus.ts'
-import { BusCallError } from '../kernel/sd-bus-connection.ts'
 import type { OciResources } from '../spec/types.ts'
 import type { CgroupHost } from './detect.ts'
 import { DEFAULT_DEVICE_RULES, reduceDeviceRules } from './devices.ts'
@@ -17,7 +16,7 @@ import {
   mergeResources,
   type UpdateOptions,
 } from './manager.ts'
-import type { CgroupUnit, UnitProperty } from './plan.ts'
+import type { CgroupUnit, CgroupWrite, UnitProperty } from './plan.ts'
 import { removeCgroup } from './remove.ts'
 import { annotatedProperties } from './systemd-annotations.ts'
 import { deviceProperties } from './systemd-devices.ts'
@@ -25,6 +24,7 @@ import { expandSlice, isScopePath, parseScopePath, type ScopePath, slicesOf } fr
 import { property, resourceProperties } from './systemd-properties.ts'
 import { SystemdUnits } from './systemd-units.ts'
 import { applyUpdate } from './update.ts'
+import { writeCgroupFile } from './write-file.ts'
 
 /** sd_booted(3) */
 const BOOTED = '/run/systemd/system'
@@ -43,7 +43,7 @@ const KILL_TIMEOUT_MS = 5000
  * systemd removes the cgroup as soon as its last process is dead. On v2 the keeper still learns of an OOM kill from the
  * cgroup above; on v1 there it may be lost, and the container's end is told as exit code 137 alone.
  */
-export class SystemdDriver implements CgroupDriver {
+export class SystemdDriver implements CgroupDriver, AsyncDisposable {
   readonly name = 'systemd'
   readonly #host: CgroupHost
   readonly #units: SystemdUnits
@@ -88,9 +88,8 @@ export class SystemdDriver implements CgroupDriver {
       ...joinNamedHierarchy(this.#host, plan, place.path),
       // Where it is not there systemd has taken it away, and one of our own would be nobody's.
       directories: plan.directories.filter((directory) => !this.#isUnitsOwn(directory)),
-      // The exact limit on tasks comes last, by systemd: with the placeholder there, it would keep the child out.
-      writes: plan.writes.filter(({ path }) => unit.settled.length === 0 || !path.endsWith('/pids.max')),
-      unit,
+      writes: plan.writes.map(withRoomForOne),
+      unit: { ...unit, settled: plan.writes.filter((write) => withRoomForOne(write) !== write) },
     }
   }
 
@@ -129,11 +128,9 @@ export class SystemdDriver implements CgroupDriver {
     )
   }
 
-  async settleUnit({ name, settled }: CgroupUnit): Promise<void> {
-    await this.#units.setProperties(name, settled).catch((error: unknown) => {
-      // A container that has ended already has taken its unit along.
-      if (!(error instanceof BusCallError && error.busName.endsWith('.NoSuchUnit'))) throw error
-    })
+  async settleUnit({ settled }: CgroupUnit): Promise<void> {
+    // A container that has ended already has taken its cgroup along.
+    for (const write of settled) await writeCgroupFile({ ...write, ignore: ['ENOENT', 'ENODEV'] })
   }
 
   async remove(cgroupsPath: string): Promise<void> {
@@ -162,6 +159,10 @@ export class SystemdDriver implements CgroupDriver {
     await this.#units.close()
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
   /** Slices that an administrator or a package made are theirs; one with anything below it is in use. */
   async #isEmptyAndOurs(slice: string): Promise<boolean> {
     const directory = `${this.#unitsRoot ?? ''}${expandSlice(slice)}`
@@ -173,16 +174,15 @@ export class SystemdDriver implements CgroupDriver {
     return (await this.#units.unitProperty(slice, 'FragmentPath')) === ''
   }
 
-  #unit(place: ScopePath, resources: OciResources, options: CgroupOptions): CgroupUnit {
-    const limits = resourceProperties(this.#host, resources, this.#version)
+  #unit(place: ScopePath, resources: OciResources, options: CgroupOptions): Omit<CgroupUnit, 'settled'> {
     const devices = reduceDeviceRules([...(resources.devices ?? []), ...DEFAULT_DEVICE_RULES])
     const properties = [
       ...baseProperties(this.#host, place),
-      ...limits.map(withRoomForOne),
+      ...resourceProperties(this.#host, resources, this.#version),
       ...deviceProperties(devices),
       ...annotatedProperties(options.annotations ?? {}),
     ]
-    return { name: place.scope, properties, settled: limits.filter((limit) => withRoomForOne(limit) !== limit) }
+    return { name: place.scope, properties }
   }
 
   /** The hierarchies in which systemd makes a directory for every unit; of v1 it knows a few controllers only. */
@@ -218,10 +218,9 @@ function baseProperties(host: CgroupHost, { slice, scope }: ScopePath): UnitProp
 }
 
 /** The placeholder counts as a task: without room for it, a container of one process could never start. */
-function withRoomForOne(limit: UnitProperty): UnitProperty {
-  const [name, { signature, value }] = limit
-  if (name !== 'TasksMax' || BigInt(value as bigint) >= 2n ** 63n) return limit
-  return property(name, signature, BigInt(value as bigint) + 1n)
+function withRoomForOne(write: CgroupWrite): CgroupWrite {
+  if (!write.path.endsWith('/pids.max') || !/^\d+$/.test(write.value)) return write
+  return { ...write, value: String(BigInt(write.value) + 1n) }
 }
 
 /** On v1 and hybrid hosts systemd looks for a unit's processes in the hierarchy that is named after it, as well. */

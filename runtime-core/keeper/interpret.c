@@ -39,7 +39,7 @@ static const op_function functions[OP_LIMIT] = {
 	ROW(OP_WRITE_PID_FILE, write_pid_file), ROW(OP_RECORD_PROCESS, record_process),
 	ROW(OP_SEND_TO_SOCKET, send_to_socket), ROW(OP_RUN_HOOK, run_hook), ROW(OP_CLOSE_OTHERS, close_others),
 	ROW(OP_AWAIT_START, await_start), ROW(OP_OWN_STDIO, own_stdio), ROW(OP_REQUIRE_PROGRAM, require_program),
-	ROW(OP_UNLINK_HOST, unlink_host), ROW(OP_RMDIR_HOST, rmdir_host), ROW(OP_MAKE_FIFO, make_fifo),
+	ROW(OP_UNLINK_HOST, unlink_host), ROW(OP_RMDIR_HOST, rmdir_host), ROW(OP_MAKE_FIFO, make_fifo), ROW(OP_END_HOLDER, end_holder),
 	ROW(OP_JOIN_KEYRING, join_keyring),
 	ROW(OP_OPEN_NETLINK, open_netlink), ROW(OP_MOVE_NETDEV, move_netdev),
 	ROW(OP_SECCOMP_NOTIFY, seccomp_notify), ROW(OP_SECCOMP_COURIER, seccomp_courier),

@@ -67,7 +67,7 @@ DECLARE_OP(await_exec); DECLARE_OP(await_exit); DECLARE_OP(write_pid_file);
 DECLARE_OP(record_process); DECLARE_OP(send_to_socket); DECLARE_OP(run_hook); DECLARE_OP(close_others);
 DECLARE_OP(await_start); DECLARE_OP(own_stdio); DECLARE_OP(require_program); DECLARE_OP(unlink_host);
 DECLARE_OP(seccomp_notify); DECLARE_OP(seccomp_courier); DECLARE_OP(open_netlink); DECLARE_OP(move_netdev);
-DECLARE_OP(rmdir_host); DECLARE_OP(make_fifo); DECLARE_OP(join_keyring);
+DECLARE_OP(rmdir_host); DECLARE_OP(make_fifo); DECLARE_OP(join_keyring); DECLARE_OP(end_holder);
 
 /* Start time of a process in clock ticks (proc_pid_stat(5), field 22), by which a pid is told from a later one; 0: gone. */
 uint64_t process_started(pid_t pid);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/keyctl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,9 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Between SIGKILL and the end of a process that does nothing. */
+#define HOLDER_DEADLINE_MS 10000
 
 static int result(long r) { return r < 0 ? -errno : 0; }
 
@@ -81,6 +85,26 @@ int op_open_process(struct interpreter *in, const struct op *op)
 	if (r == 0 && process_started((pid_t)op->w[1]) != op->w[2])
 		return -ESRCH;
 	return r;
+}
+
+/*
+ * A child of ours where the launcher was executed in place of its parent, else of that parent, who reaps it: either way it
+ * is not yet reaped, so the number is still its own.
+ */
+int op_end_holder(struct interpreter *in, const struct op *op)
+{
+	struct pollfd end = { .events = POLLIN };
+
+	(void)in;
+	end.fd = (int)syscall(SYS_pidfd_open, (pid_t)op->w[0], 0u);
+	if (end.fd < 0)
+		return errno == ESRCH ? 0 : -errno;
+	int r = result(syscall(SYS_pidfd_send_signal, end.fd, SIGKILL, NULL, 0));
+	if (r == 0 && poll(&end, 1, HOLDER_DEADLINE_MS) == 0)
+		r = -ETIMEDOUT;
+	waitpid((pid_t)op->w[0], NULL, WNOHANG);
+	close(end.fd);
+	return r == -ESRCH ? 0 : r;
 }
 
 /* ---- files of the runtime ----------------------------------------------------------------------------------- */

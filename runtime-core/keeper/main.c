@@ -195,8 +195,27 @@ static int zygote(void)
 	return 0;
 }
 
+/*
+ * Does nothing, for a unit of systemd that must not be without a process until its container is there (oci-cli/unit-holder.ts).
+ * It goes with its parent, which is what the launcher becomes.
+ */
+static int hold(void)
+{
+	pid_t parent = getppid();
+
+	prctl(PR_SET_NAME, "gantry-holder", 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (write(STDOUT_FILENO, "", 1) != 1 || close(STDOUT_FILENO) < 0)
+		return 1;
+	while (getppid() == parent)
+		pause();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc >= 2 && strcmp(argv[1], "hold") == 0)
+		return hold();
 	if (argc >= 2 && strcmp(argv[1], "launch") == 0)
 		return launcher(argc, argv);
 	if (argc < 2 || strcmp(argv[1], "zygote") != 0) {

@@ -120,9 +120,10 @@ enum op_code {
 	OP_REQUIRE_PROGRAM = 93,
 	OP_UNLINK_HOST = 94,
 	OP_RMDIR_HOST = 95,
+	OP_END_HOLDER = 130,
 	OP_JOIN_KEYRING = 97,
 	OP_MAKE_FIFO = 96,
-	OP_LIMIT = 116
+	OP_LIMIT = 131
 };
 
 /* Operand kinds by code: s string, S string or none, u number, f slot, F slot or none, d data, v strings. */
@@ -217,6 +218,7 @@ enum op_code {
 	[OP_REQUIRE_PROGRAM] = "v", \
 	[OP_UNLINK_HOST] = "s", \
 	[OP_RMDIR_HOST] = "s", \
+	[OP_END_HOLDER] = "u", \
 	[OP_JOIN_KEYRING] = "s", \
 	[OP_MAKE_FIFO] = "su", \
 

@@ -39,8 +39,11 @@ interface Pending {
 
 const CONNECT_TIMEOUT_MS = 10_000
 const RETRY_MS = 50
-/** Of connect(2): nobody accepts fast enough (a full backlog). */
-const BUSY = ['EAGAIN', 'EWOULDBLOCK']
+/**
+ * Of connect(2): nobody accepts fast enough (a full backlog), or nobody listens for the moment: systemd, when it executes
+ * itself anew, leaves its socket's file there until it has made another.
+ */
+const BUSY = ['EAGAIN', 'EWOULDBLOCK', 'ECONNREFUSED']
 
 /**
  * A connection to a D-Bus service by libsystemd, without a wait on the main thread and without a thread of its own:
@@ -171,7 +174,7 @@ export class SdBusConnection {
   }
 }
 
-/** @throws GantryError failed_precondition where nobody listens there, unavailable where nobody accepts in time. */
+/** @throws GantryError failed_precondition where there is no such socket, unavailable where nobody accepts in time. */
 async function connectTo(path: string): Promise<Socket> {
   const deadline = performance.now() + CONNECT_TIMEOUT_MS
   for (;;) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CgroupPlan, compileCgroup } from '../cgroup/manager.ts'
+import type { CgroupPlan } from '../cgroup/manager.ts'
+import type { SystemdDriver } from '../cgroup/systemd.ts'
 import { errnoOf, GantryError } from '../errors.ts'
+import { CGROUP_LIMIT } from '../plan/compile/cgroup.ts'
 import { compileContainer } from '../plan/compile/container.ts'
 import type { HostFacts } from '../plan/compile/input.ts'
 import { intelRdtLeftovers } from '../plan/compile/intel-rdt.ts'
 import { warningsOf } from '../plan/compile/warnings.ts'
-import { type Op, op, type Plan } from '../plan/ops.ts'
+import { forPurpose, type Op, op, type Plan } from '../plan/ops.ts'
 import type { OciProcess, OciSpec } from '../spec/types.ts'
 import {
   type CgroupRecord,
@@ -19,6 +21,7 @@ import {
 } from '../state/container-record.ts'
 import { readProcessStat } from '../state/process-stat.ts'
 import { type Bundle, readBundle } from './bundle.ts'
+import { openSystemd, placeCgroup, requireSystemSystemd } from './cgroup.ts'
 import { checkTerminal, inheritDescriptors, linkOps, type ProcessLinks } from './descriptors.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { withHome } from './home.ts'
@@ -27,6 +30,7 @@ import { readHostFacts } from './host.ts'
 import { launch } from './launch.ts'
 import { Log } from './log.ts'
 import { compileFilter } from './seccomp.ts'
+import { UnitHolder } from './unit-holder.ts'
 
 export interface CreateRequest extends ProcessLinks {
   readonly id: string
@@ -47,7 +51,7 @@ export interface CreateRequest extends ProcessLinks {
  * @throws GantryError; nothing remains then.
  */
 export async function startContainer(global: GlobalOptions, request: CreateRequest): Promise<number> {
-  refuseSystemdCgroup(global)
+  if (global.systemdCgroup) requireSystemSystemd(global)
   const bundle = readBundle(request.bundle)
   const { process: process_ } = bundle.spec
   if (process_ === undefined) {
@@ -56,41 +60,50 @@ export async function startContainer(global: GlobalOptions, request: CreateReque
   checkTerminal(process_.terminal === true, request.mode !== 'foreground', request['console-socket'])
   const inherited = inheritDescriptors(withHome(process_, bundle.rootfs), request['preserve-fds'], process.env)
   const files = reserveContainer(global.root, request.id)
+  let holder: UnitHolder | undefined
   try {
     const host = readHostFacts()
-    const made = describe(request, bundle, files, host)
+    await using systemd = global.systemdCgroup ? await openSystemd(host.cgroup) : undefined
+    const made = describe(request, bundle, files, host, systemd)
     const warnings = warningsOf(bundle.spec, made.cgroup, host)
     if (warnings.length > 0) new Log(global).write('warning', warnings.join('; '))
+    holder = systemd === undefined ? undefined : await openUnit(systemd, made.cgroup)
     const plan = await compile(global, request, {
       ...made,
       files,
       host,
       process: inherited.process,
       count: inherited.count,
+      holder: holder?.pid,
     })
+    await systemd?.close()
     return await launch(plan, {
       plan: files.plan,
       times: files.times,
       preservedFds: inherited.count,
       terminal: request.mode === 'foreground' && process_.terminal === true,
       reapOrphans: request.mode === 'foreground' && request.subreaper,
-      thenAlways: request.mode === 'foreground' && !request.keep && !cleansUpItself(bundle.spec),
+      thenAlways: request.mode === 'foreground' && !request.keep && !cleansUpItself(bundle.spec, made.record),
       after: { task: 'create', global, id: request.id, plan: files.plan, keep: request.keep },
     })
   } catch (error) {
+    await holder?.end()
     removeRecord(files)
     throw error
   }
 }
 
-/** Who asks for systemd's units counts on systemd to know them: limits set behind its back would be lost at its next reload. */
-function refuseSystemdCgroup({ systemdCgroup }: GlobalOptions): void {
-  if (!systemdCgroup) return
-  throw new GantryError('unimplemented', {
-    action: 'make cgroup by systemd',
-    reason: '--systemd-cgroup is not supported',
-    hint: 'leave the option out and give linux.cgroupsPath as a path',
-  })
+/** The unit is there, with its limits, before the container is born into its cgroup. */
+async function openUnit(systemd: SystemdDriver, { unit }: CgroupPlan): Promise<UnitHolder | undefined> {
+  if (unit === undefined) return undefined
+  const holder = await UnitHolder.start()
+  try {
+    await systemd.startUnit(unit, holder.pid)
+    return holder
+  } catch (error) {
+    await holder.end()
+    throw error
+  }
 }
 
 interface Made {
@@ -100,10 +113,15 @@ interface Made {
 }
 
 /** Records the container before there is anything of it that could be left behind. */
-function describe(request: CreateRequest, bundle: Bundle, files: ContainerFiles, host: HostFacts): Made {
+function describe(
+  request: CreateRequest,
+  bundle: Bundle,
+  files: ContainerFiles,
+  host: HostFacts,
+  systemd: SystemdDriver | undefined,
+): Made {
   const { spec } = bundle
-  const cgroupsPath = spec.linux?.cgroupsPath || `/${request.id}`
-  const cgroup = compileCgroup(host.cgroup, cgroupsPath, spec.linux?.resources ?? {})
+  const { plan: cgroup, path: cgroupsPath, scopePath } = placeCgroup(request.id, spec, host.cgroup, systemd)
   requireEmpty(cgroup)
   const record: ContainerRecord = {
     ociVersion: spec.ociVersion,
@@ -115,6 +133,7 @@ function describe(request: CreateRequest, bundle: Bundle, files: ContainerFiles,
     ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
     creator: { pid: process.pid, startTime: String(readProcessStat(process.pid)?.startTime ?? 0) },
     cgroupsPath,
+    ...(scopePath === undefined ? {} : { scopePath }),
     cgroup: toRecord(cgroup),
   }
   writeFileSync(files.config, bundle.text, { mode: 0o600 })
@@ -157,6 +176,8 @@ interface CompileContext extends Made {
   readonly host: HostFacts
   readonly process: OciProcess
   readonly count: number
+  /** Pid of the process that holds the cgroup's unit. */
+  readonly holder: number | undefined
 }
 
 async function compile(global: GlobalOptions, request: CreateRequest, context: CompileContext): Promise<Plan> {
@@ -181,11 +202,18 @@ async function compile(global: GlobalOptions, request: CreateRequest, context: C
       gate: request.mode === 'create' ? { go: files.startGate, answer: files.startAnswer } : undefined,
       keyring: request.noNewKeyring ? undefined : `_ses.${request.id}`,
       preservedFds: context.count,
-      whenReady: [op('record_process', files.init), ...linkOps(request)],
+      whenReady: [...settleUnit(context), op('record_process', files.init), ...linkOps(request)],
       afterwards: request.mode === 'foreground' ? [op('await_exit'), ...cleanUp(request, spec, record, files)] : [],
       hookState: (status) => hookState(record, status),
     },
   })
+}
+
+/** The container is in its unit: the holder goes, and with it the room that was left for it. */
+function settleUnit({ holder, cgroup: { unit } }: CompileContext): Op[] {
+  if (holder === undefined) return []
+  const exact = (unit?.settled ?? []).map(({ path, value }) => op('write_file', undefined, path, value))
+  return [op('end_holder', holder), ...forPurpose(CGROUP_LIMIT, exact)]
 }
 
 /** Compiled filters of all containers, whatever their root. */
@@ -194,14 +222,18 @@ export function filterDirectory(global: GlobalOptions): string {
   return join(base, 'gantry-seccomp')
 }
 
-/** After the first process of a PID namespace nothing of the container is left, and a plan can remove its traces. */
-function cleansUpItself(spec: OciSpec): boolean {
+/**
+ * After the first process of a PID namespace nothing of the container is left, and a plan can remove its traces; but not a
+ * unit of systemd.
+ */
+function cleansUpItself(spec: OciSpec, { scopePath }: ContainerRecord): boolean {
+  if (scopePath !== undefined) return false
   const ownPids = spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && path === undefined) === true
   return ownPids && (spec.hooks?.poststop?.length ?? 0) === 0
 }
 
 function cleanUp(request: CreateRequest, spec: OciSpec, record: ContainerRecord, files: ContainerFiles): Op[] {
-  if (request.keep || !cleansUpItself(spec)) return []
+  if (request.keep || !cleansUpItself(spec, record)) return []
   return [
     ...record.cgroup.leaves.map((leaf) => op('rmdir_host', leaf)),
     ...intelRdtLeftovers(spec, record).map((directory) => op('rmdir_host', directory)),

@@ -7,8 +7,10 @@ import { intelRdtLeftovers } from '../plan/compile/intel-rdt.ts'
 import { type ContainerFiles, type ContainerRecord, readRecord, removeRecord } from '../state/container-record.ts'
 import { readStatus } from '../state/container-status.ts'
 import { isRunning } from '../state/process-stat.ts'
+import { openSystemd } from './cgroup.ts'
 import { readConfig } from './container.ts'
 import { stateText } from './hook-state.ts'
+import { readCgroups } from './host.ts'
 import { runHook } from './run-hook.ts'
 
 const KILL_DEADLINE_MS = 10_000
@@ -25,6 +27,7 @@ const LOOK_MS = 2
 export async function destroyContainer(root: string, id: string, warn: (message: string) => void): Promise<void> {
   const { files, record } = readRecord(root, id)
   await endProcesses(files, record)
+  await removeUnit(record)
   await removeCgroup(record.cgroup.leaves, CGROUP_DEADLINE_MS)
   const spec = readConfig(files)
   for (const directory of intelRdtLeftovers(spec, record)) removeClass(directory)
@@ -35,6 +38,13 @@ export async function destroyContainer(root: string, id: string, warn: (message:
     })
   }
   removeRecord(files)
+}
+
+/** systemd lets go of a scope with its last process; one that is still there, or failed, goes now. */
+async function removeUnit({ scopePath }: ContainerRecord): Promise<void> {
+  if (scopePath === undefined) return
+  await using systemd = await openSystemd(readCgroups())
+  await systemd.remove(scopePath)
 }
 
 /** The first process and, through its cgroup, all others. */

@@ -68,7 +68,8 @@ function describeCgroups(): Record<string, boolean> {
   return {
     v1: mode !== 'v2',
     v2: mode !== 'v1',
-    systemd: false,
+    // Whether this is a machine of systemd's shows when it is asked for.
+    systemd: true,
     systemdUser: false,
     rdma: controllers.includes('rdma'),
   }

@@ -41,11 +41,12 @@ test('create, start, kill and delete go through the states of the specification'
   assert.is(place.call('state', id).status, 1)
 })
 
-test('cgroups made by systemd are refused, and nothing is left of the container', ({ place }) => {
+test('cgroups by systemd are refused where that is not the init, and nothing is left of the container', ({ place }) => {
+  if (existsSync('/run/systemd/system')) return
   const id = place.id()
   const { status, stderr } = place.call('--systemd-cgroup', 'create', '-b', place.bundle(SLEEP), id)
   assert.is(status, 1)
-  assert.match(stderr, /make cgroup by systemd: --systemd-cgroup is not supported/)
+  assert.match(stderr, /use cgroup driver .*systemd.*: systemd is not the init of this machine/)
   assert.not(existsSync(join(place.root, id)))
 })
 

@@ -20,7 +20,7 @@ import type { OciSpec } from '../spec/types.ts'
 /** What tests of the command line share: bundles in a temporary directory, and the command with a `--root` in it. */
 
 export const GANTRY_OCI = fileURLToPath(new URL('../../bin/gantry-oci', import.meta.url))
-const COMMAND_DEADLINE_MS = 30_000
+const COMMAND_DEADLINE_MS = 120_000
 
 const CAPABILITIES = ['CAP_KILL', 'CAP_CHOWN', 'CAP_SETUID', 'CAP_SETGID', 'CAP_DAC_OVERRIDE']
 
@@ -107,6 +107,15 @@ export class Workplace {
       closeSync(stdout)
       closeSync(stderr)
     }
+  }
+
+  /** A script of sh, with the given arguments from $0 on. */
+  shell(script: string, ...args: readonly string[]): Called {
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', script, ...args], {
+      encoding: 'utf8',
+      timeout: COMMAND_DEADLINE_MS,
+    })
+    return { status, stdout, stderr }
   }
 
   /** As call, but a failure is the test's. */

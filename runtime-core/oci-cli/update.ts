@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs'
+import { withoutDevices } from '../cgroup/driver.ts'
 import { compileUpdate, mergeResources } from '../cgroup/manager.ts'
 import { readCgroupStats } from '../cgroup/stats.ts'
 import { writeCgroupFile } from '../cgroup/write-file.ts'
@@ -8,8 +9,9 @@ import { resources as decodeResources } from '../spec/decode-resources.ts'
 import { parseExact } from '../spec/json.ts'
 import type { OciResources } from '../spec/types.ts'
 import { withLock } from '../state/container-lock.ts'
-import { writeRecord } from '../state/container-record.ts'
+import { type ContainerRecord, writeRecord } from '../state/container-record.ts'
 import type { OptionTable, OptionValues } from './arguments.ts'
+import { openSystemd } from './cgroup.ts'
 import { defineCommand } from './command.ts'
 import { findContainer, forbidden, LOCK_DEADLINE_MS, readConfig } from './container.ts'
 import { readCgroups } from './host.ts'
@@ -55,17 +57,26 @@ export const command = defineCommand({
       const { record, status } = findContainer(global.root, id)
       if (status === 'stopped' || status === 'creating') throw forbidden('container not running')
       const before = record.resources ?? readConfig(files).linux?.resources ?? {}
-      await apply(record.cgroupsPath, before, change)
+      await apply(record, before, change)
       writeRecord(files, { ...record, resources: { ...mergeResources(before, change), devices: before.devices ?? [] } })
     })
     return 0
   },
 })
 
-async function apply(cgroupsPath: string, before: OciResources, change: OciResources): Promise<void> {
+async function apply(
+  { cgroupsPath, scopePath }: ContainerRecord,
+  before: OciResources,
+  change: OciResources,
+): Promise<void> {
   const host = readCgroups()
   const { memory } = await readCgroupStats(host, cgroupsPath)
   const usage = memory === undefined ? {} : { memoryUsage: memory.usage }
+  if (scopePath !== undefined) {
+    await using systemd = await openSystemd(host)
+    await systemd.update(scopePath, before, change, usage)
+    return
+  }
   for (const write of compileUpdate(host, cgroupsPath, before, change, usage)) await writeCgroupFile(write)
 }
 
@@ -78,16 +89,12 @@ function refuseRdt(options: OptionValues<typeof OPTIONS>): void {
 }
 
 /**
- * The file is what CRI's and Docker's callers write: `linux.resources` by itself. Its rules of devices are those of the
- * create, which containerd sends along with every update: they stay as they are, as with runc.
+ * The file is what CRI's and Docker's callers write: `linux.resources` by itself. containerd writes all of it, device rules
+ * too, which are as they were at create: as with runc, an update does not touch them.
  */
 function readResources(path: string): OciResources {
   try {
-    const { devices: _, ...change } = decodeResources(
-      parseExact(readFileSync(path === '-' ? 0 : path, 'utf8')),
-      'resources',
-    )
-    return change
+    return withoutDevices(decodeResources(parseExact(readFileSync(path === '-' ? 0 : path, 'utf8')), 'resources'))
   } catch (cause) {
     if (cause instanceof GantryError) throw cause
     throw new GantryError('invalid_argument', { action: 'read resources', subject: path, cause })

@@ -420,6 +420,12 @@ export const OPS = {
     about:
       'remove an empty directory: a cgroup after its last process, the state of a container; a missing one is fine',
   },
+  end_holder: {
+    code: 130,
+    operands: [num('pid')],
+    about:
+      'parent: end the process that kept a unit of systemd open until the child was in it, and wait for its end: it counts in the cgroup until then',
+  },
   join_keyring: {
     code: 97,
     operands: [str('name')],

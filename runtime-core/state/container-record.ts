@@ -26,7 +26,10 @@ export interface ContainerRecord {
   readonly annotations?: Readonly<Record<string, string>>
   /** The process that makes it: while there is no init, the container is being created as long as this one lives. */
   readonly creator: { readonly pid: number; readonly startTime: string }
+  /** Below the cgroup mounts. */
   readonly cgroupsPath: string
+  /** `slice:prefix:name`, where systemd has made the cgroup. */
+  readonly scopePath?: string
   readonly cgroup: CgroupRecord
   /** Limits in force where they differ from config.json's: after `update`. */
   readonly resources?: OciResources
