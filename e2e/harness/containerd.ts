@@ -24,6 +24,8 @@ export interface ContainerdOptions {
   readonly program?: string
   /** The OCI runtime below its shim; runc of the PATH where neither this nor GANTRY_E2E_OCI_RUNTIME is given. */
   readonly ociRuntime?: string
+  /** Has the runtime make cgroups by systemd. */
+  readonly systemdCgroup?: true
 }
 
 const READY_TIMEOUT_MS = 30_000
@@ -210,5 +212,6 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       BinaryName = ${quote(options.ociRuntime ?? process.env['GANTRY_E2E_OCI_RUNTIME'] ?? '')}
+      SystemdCgroup = ${options.systemdCgroup === true}
 `
 }
