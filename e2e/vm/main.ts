@@ -25,9 +25,9 @@ const SUITES: Readonly<Record<string, VmSuite>> = {
   unified: { script: ['e2e/vm/cgroup-v2.guest.ts'], timeoutMs: 10 * MINUTE_MS },
   apparmor: { script: ['e2e/vm/apparmor.guest.ts'], timeoutMs: 10 * MINUTE_MS },
   systemd: { script: ['e2e/vm/systemd.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
-  'systemd-unit': { script: ['e2e/vm/systemd-unit.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
-  'systemd-oci': { script: ['e2e/vm/systemd-oci.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
-  'systemd-engines': { script: ['e2e/vm/systemd-engines.guest.ts'], timeoutMs: 10 * MINUTE_MS, init: 'systemd' },
+  'systemd-unit': { script: ['e2e/vm/systemd-unit.guest.ts'], timeoutMs: 20 * MINUTE_MS, init: 'systemd' },
+  'systemd-oci': { script: ['e2e/vm/systemd-oci.guest.ts'], timeoutMs: 20 * MINUTE_MS, init: 'systemd' },
+  'systemd-engines': { script: ['e2e/vm/systemd-engines.guest.ts'], timeoutMs: 20 * MINUTE_MS, init: 'systemd' },
   'systemd-hybrid': {
     script: ['e2e/vm/systemd.guest.ts'],
     timeoutMs: 10 * MINUTE_MS,

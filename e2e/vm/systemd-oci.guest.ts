@@ -210,23 +210,6 @@ test('a name of the greatest length is one', async () => {
   await gone(name)
 })
 
-test('a systemd that executes itself anew meanwhile delays creations, and breaks none', async () => {
-  const ids = Array.from({ length: 4 }, () => place.id())
-  const starts = ids.map((id) =>
-    runCommand(join(import.meta.dirname, '../../bin/gantry-oci'), [
-      ...['--root', place.root, '--systemd-cgroup', 'run', '-d', '-b', bundle(id, ['sleep', '1000'], LIMITS), id],
-    ]),
-  )
-  const ended = Promise.all(starts)
-  for (let n = 0; n < 3; n++) await runCommand('systemctl', ['daemon-reexec'])
-  await ended
-  for (const id of ids) {
-    assert.is(await shown(unitOf(id), 'ActiveState'), 'active', id)
-    oci('delete', '--force', id)
-    await gone(id)
-  }
-})
-
 test('a container is deleted whose unit has gone with it', async () => {
   const id = place.id()
   oci('run', '-d', '-b', bundle(id, ['sleep', '1000']), id)
