@@ -225,3 +225,6 @@ if [ -n "$rows" ]; then
 fi
 sh runtime-core/keeper/build.sh
 sh runtime-core/oci-cli/build.sh
+if [ "$level" != run ]; then
+  sh e2e/tools/criu.sh || { say 'without CRIU the tests of checkpoints fail'; [ "${CI:-}" != true ] || exit 1; }
+fi

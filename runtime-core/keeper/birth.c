@@ -47,7 +47,8 @@ void birth_end(struct birth *b)
 
 static bool is_mark(uint16_t code)
 {
-	return code == OP_RESUME_CHILD || code == OP_LEAVE_CHILD || code == OP_AWAIT_EXEC || code == OP_AWAIT_EXIT;
+	return code == OP_RESUME_CHILD || code == OP_LEAVE_CHILD || code == OP_AWAIT_EXEC || code == OP_AWAIT_EXIT ||
+	       code == OP_AWAIT_RESTORE;
 }
 
 uint16_t birth_parent_mark(const struct birth *b)

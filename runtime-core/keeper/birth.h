@@ -15,6 +15,7 @@ struct birth {
 	size_t report_size;
 	struct interpreter in;
 	uint32_t parent_next;  /* the parent section is done up to here */
+	uint32_t restore_op;   /* the await_restore under way */
 	uint32_t preserved;    /* descriptors from 3 that are the program's */
 	bool outlives_parent;  /* no PDEATHSIG: it will be somebody else's child */
 };
@@ -36,6 +37,21 @@ void birth_skip_span(struct birth *b);
 
 /* The code of the operation the parent section stands at; OP_LIMIT at its end. */
 uint16_t birth_parent_mark(const struct birth *b);
+
+/*
+ * The child has become CRIU, and the parent section stands at await_restore: sends the request. What CRIU then says is
+ * heard by birth_hear_restore. Returns 0 or -errno.
+ */
+int birth_ask_restore(struct birth *b, int link);
+
+enum restore_step { RESTORE_ON, RESTORE_DONE, RESTORE_FAILED };
+
+/*
+ * Takes one message of CRIU, runs the span it stands for and acknowledges it. `*pid` becomes the restored process's as
+ * soon as it is known; a terminal goes to SLOT_PTY. On failure report->error, report->op and report->text say why.
+ * Returns a step, or -EAGAIN where there is nothing to hear yet.
+ */
+int birth_hear_restore(struct birth *b, int link, int flags, pid_t *pid);
 
 /* Does the next span fork programs of the bundle, which may take their time? */
 bool birth_span_has_hook(const struct birth *b);

@@ -35,7 +35,7 @@ static const op_function functions[OP_LIMIT] = {
 	ROW(OP_WRITE_FIRST, write_first), ROW(OP_REFUSE_SAME, refuse_same),
 	ROW(OP_OPEN_PROCESS, open_process), ROW(OP_MAKE_NAMESPACES, make_namespaces),
 	ROW(OP_RESUME_CHILD, resume_child), ROW(OP_LEAVE_CHILD, leave_child), ROW(OP_AWAIT_EXEC, await_exec),
-	ROW(OP_AWAIT_EXIT, await_exit),
+	ROW(OP_AWAIT_EXIT, await_exit), ROW(OP_HAND_ON_SYNC, hand_on_sync), ROW(OP_AWAIT_RESTORE, await_restore),
 	ROW(OP_WRITE_PID_FILE, write_pid_file), ROW(OP_RECORD_PROCESS, record_process),
 	ROW(OP_SEND_TO_SOCKET, send_to_socket), ROW(OP_RUN_HOOK, run_hook), ROW(OP_CLOSE_OTHERS, close_others),
 	ROW(OP_AWAIT_START, await_start), ROW(OP_OWN_STDIO, own_stdio), ROW(OP_REQUIRE_PROGRAM, require_program),

@@ -63,7 +63,7 @@ DECLARE_OP(make_user_namespace); DECLARE_OP(open_plain_in); DECLARE_OP(require_p
 DECLARE_OP(remount_in); DECLARE_OP(sched_setattr); DECLARE_OP(sched_setaffinity); DECLARE_OP(ioprio_set);
 DECLARE_OP(set_mempolicy); DECLARE_OP(personality); DECLARE_OP(write_first); DECLARE_OP(refuse_same);
 DECLARE_OP(open_process); DECLARE_OP(make_namespaces); DECLARE_OP(resume_child); DECLARE_OP(leave_child);
-DECLARE_OP(await_exec); DECLARE_OP(await_exit); DECLARE_OP(write_pid_file);
+DECLARE_OP(await_exec); DECLARE_OP(await_exit); DECLARE_OP(hand_on_sync); DECLARE_OP(await_restore); DECLARE_OP(write_pid_file);
 DECLARE_OP(record_process); DECLARE_OP(send_to_socket); DECLARE_OP(run_hook); DECLARE_OP(close_others);
 DECLARE_OP(await_start); DECLARE_OP(own_stdio); DECLARE_OP(require_program); DECLARE_OP(unlink_host);
 DECLARE_OP(seccomp_notify); DECLARE_OP(seccomp_courier); DECLARE_OP(open_netlink); DECLARE_OP(move_netdev);

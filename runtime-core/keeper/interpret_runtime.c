@@ -55,6 +55,19 @@ int op_await_exit(struct interpreter *in, const struct op *op)
 	return -ENOSYS;
 }
 
+int op_await_restore(struct interpreter *in, const struct op *op)
+{
+	(void)in;
+	(void)op;
+	return -ENOSYS;
+}
+
+/* The original closes at the exec by itself. */
+int op_hand_on_sync(struct interpreter *in, const struct op *op)
+{
+	return result(dup3(in->sync_fd, (int)op->w[0], 0));
+}
+
 /* ---- processes ---------------------------------------------------------------------------------------------- */
 
 uint64_t process_started(pid_t pid)

@@ -23,6 +23,7 @@ struct launch {
 	struct birth birth;
 	int error; /* of the keeper's own part; the child's is in the report */
 	uint32_t error_op;
+	pid_t criu; /* the child is CRIU, and restores the one that takes its place; else 0 */
 };
 
 static bool is_pod_slot(int slot) { return slot >= SLOT_POD_NET && slot <= SLOT_POD_MOUNT; }
@@ -71,6 +72,8 @@ static void fail(struct launch *l, int error, uint32_t op)
 
 	answer(l, error, op);
 	p->launch = NULL;
+	if (l->criu > 0 && l->criu != p->pid)
+		kill(l->criu, SIGKILL);
 	launch_free(l);
 	if (p->pid > 0 && !p->exited) {
 		/* It is on its way out, or stuck in the kernel: it must not outlive its failed start. */
@@ -185,6 +188,53 @@ static void run_parent_section(struct launch *l)
 		l->error = errno;
 }
 
+/* ---- restore ------------------------------------------------------------------------------------------------ */
+
+/* The child waits to become CRIU; the request is there when it does. */
+static void begin_restore(struct launch *l)
+{
+	int r = birth_ask_restore(&l->birth, l->sync.fd);
+
+	l->criu = l->process->pid;
+	if (r < 0 && r != -EPIPE) { /* EPIPE: it is dead, and its end says so */
+		l->error = -r;
+		l->error_op = l->birth.restore_op;
+		shutdown(l->sync.fd, SHUT_RDWR);
+	}
+}
+
+/* From here on the process is the restored one; CRIU is reaped as somebody nobody knows. */
+static void take_over(struct launch *l)
+{
+	int *pidfd = &l->birth.in.slots[SLOT_CHILD_PIDFD], *pty = &l->birth.in.slots[SLOT_PTY];
+	struct process *p = l->process;
+
+	if (*pidfd >= 0) {
+		close(p->pidfd);
+		p->pidfd = *pidfd;
+		*pidfd = -1;
+		p->started_ns = realtime_ns();
+	}
+	if (*pty >= 0) {
+		take_fd(l, SLOT_PTY, *pty);
+		*pty = -1;
+	}
+}
+
+static void hear_restore(struct launch *l)
+{
+	int step = birth_hear_restore(&l->birth, l->sync.fd, MSG_DONTWAIT, &l->process->pid);
+
+	take_over(l);
+	if (step == RESTORE_ON || step == -EAGAIN)
+		return;
+	if (step == RESTORE_FAILED && l->error == 0) {
+		l->error = l->birth.report->error;
+		l->error_op = l->birth.report->op;
+	}
+	finish(l);
+}
+
 static void on_sync(struct source *s, uint32_t events)
 {
 	struct launch *l = s->owner;
@@ -197,6 +247,10 @@ static void on_sync(struct source *s, uint32_t events)
 	struct msghdr message = { .msg_iov = &body, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space) };
 
 	(void)events;
+	if (l->criu > 0) {
+		hear_restore(l);
+		return;
+	}
 	ssize_t n = recvmsg(s->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -207,6 +261,8 @@ static void on_sync(struct source *s, uint32_t events)
 	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 	if (c == NULL) {
 		run_parent_section(l);
+		if (l->error == 0 && birth_parent_mark(&l->birth) == OP_AWAIT_RESTORE)
+			begin_restore(l);
 		return;
 	}
 	int fd;

@@ -40,6 +40,7 @@ struct start {
 	bool unlink_plan, terminal, reap_orphans, then_always;
 	int sync, pidfd, signals, own_pid_ns;
 	pid_t pid;
+	pid_t criu; /* where the child is restored: who does that; else 0 */
 	int wait_status; /* -1: not known */
 };
 
@@ -98,13 +99,23 @@ static void come_home(struct start *s)
 		setns(s->own_pid_ns, CLONE_NEWPID);
 }
 
+static void end_child(pid_t pid, int signo)
+{
+	if (pid <= 0)
+		return;
+	if (signo != 0)
+		kill(pid, signo);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static _Noreturn void fail(struct start *s, uint32_t op, int error)
 {
 	come_home(s);
-	if (s->pid > 0 && s->wait_status == -1) {
-		kill(s->pid, SIGKILL);
-		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	if (s->wait_status == -1) {
+		end_child(s->criu, SIGKILL);
+		if (s->pid != s->criu)
+			end_child(s->pid, SIGKILL);
 	}
 	write_times(s, error);
 	go_on(s, "failed", op, error);
@@ -261,6 +272,33 @@ static void judge_exec(struct start *s)
 		fail(s, report->op, EINTR); /* killed in the middle of an operation: the one it hung in, as a rule */
 }
 
+/* The child is CRIU by now: until it has restored the process that takes its place. */
+static void restore(struct start *s)
+{
+	struct birth *b = &s->birth;
+	int step = birth_ask_restore(b, s->sync);
+
+	if (step < 0 && step != -EPIPE)
+		fail(s, b->restore_op, -step);
+	s->criu = s->pid;
+	for (step = RESTORE_ON; step == RESTORE_ON || step == -EAGAIN;) {
+		struct pollfd fds[2] = { { s->sync, POLLIN, 0 }, { s->signals, POLLIN, 0 } };
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			fail(s, b->restore_op, errno);
+		if (fds[1].revents != 0 && is_interrupted(s))
+			fail(s, b->restore_op, EINTR);
+		if (fds[0].revents == 0)
+			continue;
+		step = birth_hear_restore(b, s->sync, MSG_DONTWAIT, &s->pid);
+		s->pidfd = b->in.slots[SLOT_CHILD_PIDFD];
+	}
+	if (step == RESTORE_FAILED)
+		fail(s, b->report->op, b->report->error);
+	close(s->sync); /* with it CRIU ends */
+	end_child(s->criu, 0);
+	s->criu = 0;
+}
+
 /* Until the program runs, or the child is left to wait for its start. */
 static void converse(struct start *s)
 {
@@ -281,8 +319,14 @@ static void converse(struct start *s)
 		}
 		if (heard == 2)
 			resume(s);
-		if (heard == 2 && birth_parent_mark(&s->birth) == OP_LEAVE_CHILD)
+		if (heard != 2)
+			continue;
+		if (birth_parent_mark(&s->birth) == OP_LEAVE_CHILD)
 			return;
+		if (birth_parent_mark(&s->birth) == OP_AWAIT_RESTORE) {
+			restore(s);
+			return;
+		}
 	}
 }
 

@@ -5,10 +5,11 @@
  * `gantry-keeper zygote` reads, on descriptor 3, lines with a pod's directory; for each it forks a keeper that serves
  * `keeper.sock` there, and answers "<pid> <errno>\n". It ends when descriptor 3 does, the keepers live on.
  *
- * `gantry-keeper launch` runs one plan for the command line: launcher.c.
+ * `gantry-keeper launch` runs one plan for the command line: launcher.c. `gantry-keeper criu` talks to CRIU: criu_main.c.
  */
 #define _GNU_SOURCE
 #include "keeper.h"
+#include "criu.h"
 #include "signals.h"
 #include "launcher.h"
 #include <errno.h>
@@ -218,6 +219,8 @@ int main(int argc, char **argv)
 		return hold();
 	if (argc >= 2 && strcmp(argv[1], "launch") == 0)
 		return launcher(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "criu") == 0)
+		return criu_main(argc, argv);
 	if (argc < 2 || strcmp(argv[1], "zygote") != 0) {
 		fprintf(stderr, "usage: gantry-keeper zygote (started by gantryd, with a socket on descriptor 3)\n");
 		return 2;

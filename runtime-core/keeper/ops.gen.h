@@ -110,6 +110,8 @@ enum op_code {
 	OP_LEAVE_CHILD = 83,
 	OP_AWAIT_EXEC = 84,
 	OP_AWAIT_EXIT = 85,
+	OP_HAND_ON_SYNC = 120,
+	OP_AWAIT_RESTORE = 121,
 	OP_WRITE_PID_FILE = 86,
 	OP_RECORD_PROCESS = 87,
 	OP_SEND_TO_SOCKET = 88,
@@ -208,6 +210,8 @@ enum op_code {
 	[OP_LEAVE_CHILD] = "", \
 	[OP_AWAIT_EXEC] = "", \
 	[OP_AWAIT_EXIT] = "", \
+	[OP_HAND_ON_SYNC] = "u", \
+	[OP_AWAIT_RESTORE] = "ffd", \
 	[OP_WRITE_PID_FILE] = "s", \
 	[OP_RECORD_PROCESS] = "s", \
 	[OP_SEND_TO_SOCKET] = "fss", \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync, rmSync } from 'node:fs'
+import { restoreFailure } from '../checkpoint/failure.ts'
 import { errnoOf, type GantryError, messageOf } from '../errors.ts'
 import { disassemble } from '../plan/disassemble.ts'
 import { planFailure } from '../plan/failure.ts'
@@ -11,13 +12,15 @@ import { Log } from './log.ts'
 
 /** What is to be done when the launcher has executed us again in its place. */
 export interface After {
-  readonly task: 'create' | 'exec'
+  readonly task: 'create' | 'exec' | 'restore'
   readonly global: GlobalOptions
   readonly id: string
   /** The plan that was run. */
   readonly plan: string
   /** The container stays when its program has ended. */
   readonly keep: boolean
+  /** restore: CRIU's log. */
+  readonly criuLog?: string
 }
 
 /** runc's status for an exec that failed before its program ran. */
@@ -35,11 +38,11 @@ export async function after([json = '{}', stage, op, errno, status, text = '']: 
   if (waitStatus !== -1) {
     // The program has run: its status is the answer, whatever becomes of the rest.
     if (stage === 'failed') log.write('debug', launchFailure(task, Number(op), Number(errno), text).message)
-    if (task.task === 'create' && !task.keep) await destroy(task, log)
+    if (task.task !== 'exec' && !task.keep) await destroy(task, log)
     return exitStatus(waitStatus)
   }
   const error = launchFailure(task, Number(op), Number(errno), text)
-  if (task.task === 'create') await destroy(task, log)
+  if (task.task !== 'exec') await destroy(task, log)
   else rmSync(task.plan, { force: true })
   log.fail(failureText(error))
   return task.task === 'exec' ? EXEC_FAILED : 1
@@ -58,8 +61,13 @@ function exitStatus(waitStatus: number): number {
   return signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal
 }
 
+const ACTIONS = { create: 'start container', exec: 'exec in container', restore: 'restore container' } as const
+
 function launchFailure(task: After, index: number, errno: number, text: string): GantryError {
-  const action = task.task === 'create' ? 'start container' : 'exec in container'
+  const action = ACTIONS[task.task]
+  if (task.criuLog !== undefined) {
+    return restoreFailure(task.id, readPlan(task.plan), { index, errno, said: text }, task.criuLog)
+  }
   return planFailure(action, task.id, readPlan(task.plan), { index, errno, said: text })
 }
 

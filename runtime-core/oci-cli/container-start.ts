@@ -64,7 +64,7 @@ export async function startContainer(global: GlobalOptions, request: CreateReque
   try {
     const host = readHostFacts()
     await using systemd = global.systemdCgroup ? await openSystemd(host.cgroup) : undefined
-    const made = describe(request, bundle, files, host, systemd)
+    const made = describeContainer(request, bundle, files, host, systemd)
     const warnings = warningsOf(bundle.spec, made.cgroup, host)
     if (warnings.length > 0) new Log(global).write('warning', warnings.join('; '))
     holder = systemd === undefined ? undefined : await openUnit(systemd, made.cgroup)
@@ -106,14 +106,14 @@ async function openUnit(systemd: SystemdDriver, { unit }: CgroupPlan): Promise<U
   }
 }
 
-interface Made {
+export interface Made {
   readonly bundle: Bundle
   readonly record: ContainerRecord
   readonly cgroup: CgroupPlan
 }
 
 /** Records the container before there is anything of it that could be left behind. */
-function describe(
+export function describeContainer(
   request: CreateRequest,
   bundle: Bundle,
   files: ContainerFiles,
@@ -226,13 +226,13 @@ export function filterDirectory(global: GlobalOptions): string {
  * After the first process of a PID namespace nothing of the container is left, and a plan can remove its traces; but not a
  * unit of systemd.
  */
-function cleansUpItself(spec: OciSpec, { scopePath }: ContainerRecord): boolean {
+export function cleansUpItself(spec: OciSpec, { scopePath }: ContainerRecord): boolean {
   if (scopePath !== undefined) return false
   const ownPids = spec.linux?.namespaces?.some(({ type, path }) => type === 'pid' && path === undefined) === true
   return ownPids && (spec.hooks?.poststop?.length ?? 0) === 0
 }
 
-function cleanUp(request: CreateRequest, spec: OciSpec, record: ContainerRecord, files: ContainerFiles): Op[] {
+export function cleanUp(request: CreateRequest, spec: OciSpec, record: ContainerRecord, files: ContainerFiles): Op[] {
   if (request.keep || !cleansUpItself(spec, record)) return []
   return [
     ...record.cgroup.leaves.map((leaf) => op('rmdir_host', leaf)),

@@ -9,7 +9,7 @@ export const GLOBAL_OPTIONS = {
   root: { kind: 'text', value: 'DIR', about: 'where the state of containers is kept (default: /run/gantry-oci)' },
   'systemd-cgroup': { kind: 'switch', about: 'let systemd make the cgroups; cgroupsPath is then slice:prefix:name' },
   rootless: { kind: 'text', value: 'true|false|auto', about: 'do without what only root may (default: auto)' },
-  criu: { kind: 'text', about: 'taken from PATH', hidden: true },
+  criu: { kind: 'text', value: 'PATH', about: 'CRIU, for checkpoint and restore (default: criu, looked for in PATH)' },
   help: { kind: 'switch', short: 'h', about: 'show this' },
   version: { kind: 'switch', short: 'v', about: 'show the version' },
 } as const satisfies OptionTable
@@ -23,6 +23,8 @@ export interface GlobalOptions {
   readonly root: string
   readonly systemdCgroup: boolean
   readonly rootless: boolean
+  /** A path, or a name to be found in PATH. */
+  readonly criu: string
 }
 
 /**
@@ -46,6 +48,7 @@ export function readGlobalOptions(
     root,
     systemdCgroup: options['systemd-cgroup'],
     rootless,
+    criu: options.criu || 'criu',
   }
 }
 

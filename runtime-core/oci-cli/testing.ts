@@ -100,7 +100,7 @@ export class Workplace {
         input,
         env,
         timeout: COMMAND_DEADLINE_MS,
-        stdio: ['pipe', stdout, stderr],
+        stdio: [input === '' ? 'ignore' : 'pipe', stdout, stderr],
       })
       return { status, stdout: readFileSync(out, 'utf8'), stderr: readFileSync(err, 'utf8') }
     } finally {

@@ -366,6 +366,17 @@ export const OPS = {
     operands: [],
     about: 'parent: stay until the program ends, hand signals and terminal on; what follows cleans up after it',
   },
+  hand_on_sync: {
+    code: 120,
+    operands: [num('number')],
+    about: 'put the socket to the parent on a descriptor that stays open at the exec: CRIU is asked there (criu swrk)',
+  },
+  await_restore: {
+    code: 121,
+    operands: [slot('images'), slot('work'), data('request')],
+    about:
+      'parent: the child becomes CRIU; send it the request, and be the parent of what it restores. What follows is done when the namespaces are there, and after a `resume_child` when the process is there and still stands',
+  },
   write_pid_file: {
     code: 86,
     operands: [str('path')],
