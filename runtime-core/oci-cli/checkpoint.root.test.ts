@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
@@ -218,7 +218,11 @@ test('what cannot be done is refused with its reason, and changes nothing', asyn
   assert.is(place.state(id).status, 'running')
   const empty = ['restore', '--detach', '--image-path', bundle, '--bundle', bundle, 'other']
   assert.match(refusal(criu(place, ...empty)), /it holds no inventory\.img/)
-  place.must('delete', '--force', id)
+  must(place, 'checkpoint', '--image-path', images, id)
+  rmSync(join(images, 'core-1.img'))
+  const again = criu(place, 'restore', '--detach', '--image-path', images, '--bundle', bundle, id)
+  assert.match(refusal(again), /restore container \\"[^"]*\\": CRIU: .*\(log \\"[^"]*restore\.log\\"\)/)
+  assert.not(existsSync(join(place.root, id)), 'nothing is left of it')
 })
 
 test.run()
