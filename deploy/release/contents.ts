@@ -35,6 +35,7 @@ export interface ReleaseContents {
 /** Programs of ours, by the script that each is. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   'bin/gantry': 'shim/operator/main.ts',
+  'bin/gantry-node': 'deploy/node/main.ts',
   'bin/gantryd': 'shim/main.ts',
   'bin/gantry-oci': 'runtime-core/oci-cli/main.ts',
 }
@@ -43,13 +44,11 @@ const KEEPER = 'runtime-core/keeper/build/gantry-keeper'
 const PAGES = ['LICENSE', 'CHANGELOG.md']
 /** Folders of which every file is taken: units for the node. */
 const UNITS = 'deploy/systemd'
-const SCRIPTS = ['deploy/node/manifest.ts']
 
 /** Finds, fetches and builds what a release consists of. */
 export async function collectRelease(input: ReleaseInput): Promise<ReleaseContents> {
   const { root, arch, cache } = input
-  const entryPoints = [...Object.values(PROGRAMS), ...SCRIPTS]
-  const modules = await findModules(root, entryPoints, new Set([KEEPER]))
+  const modules = await findModules(root, Object.values(PROGRAMS), new Set([KEEPER]))
   const packages = closePackages(await readLock(root), modules.packages, arch)
   const scattered = await Promise.all(packages.map((locked) => packageEntries(root, cache, locked)))
   const entries: ReleaseEntry[] = [
