@@ -25,6 +25,8 @@ export interface NodeRecord {
   readonly previous?: Deployment
   /** What was taken back, and is not tried again. */
   readonly failed?: Deployment & { readonly reason: string }
+  /** The kubelet was given our endpoint with this deployment. Where it has it no more, the node was not Ready with it. */
+  readonly endpointTried?: boolean
 }
 
 const RECORD_DIRECTORY = '/var/lib/gantry-agent'
@@ -49,6 +51,11 @@ export async function readRecord(host: Host): Promise<NodeRecord> {
 
 async function writeRecord(host: Host, record: NodeRecord): Promise<void> {
   await writeHostFile(host, RECORD_FILE, `${JSON.stringify(record, undefined, 2)}\n`, 0o600)
+}
+
+/** Remembers that the kubelet is given our endpoint; the next activation forgets it. */
+export async function recordEndpointTry(host: Host): Promise<void> {
+  await writeRecord(host, { ...(await readRecord(host)), endpointTried: true })
 }
 
 /** Forgets all of it, with the file. */

@@ -34,8 +34,9 @@ function placesOf(service: string): { readonly trial: string; readonly lasting: 
 /** Reads the state from the drop-ins that are there. */
 export async function endpointState(host: Host, service: string): Promise<EndpointState> {
   const { trial, lasting } = placesOf(service)
-  if ((await readHostFile(host, lasting)) !== undefined) return 'ours'
-  return (await readHostFile(host, trial)) === undefined ? 'theirs' : 'trial'
+  // Who was interrupted while it was made to last has left both.
+  if ((await readHostFile(host, trial)) !== undefined) return 'trial'
+  return (await readHostFile(host, lasting)) === undefined ? 'theirs' : 'ours'
 }
 
 /**
