@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createWriteStream } from 'node:fs'
 import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -9,7 +10,7 @@ import type { ReleaseEntry } from './contents.ts'
 
 /** Where entries stand in an archive, and of when they say they are. */
 export interface Placement {
-  /** The directory that they are put below, with no slash at its ends. */
+  /** The directory that they are put below, with no slash at its ends; empty for the root. */
   readonly under: string
   /** Seconds since the epoch, for each entry. */
   readonly mtime: number
@@ -17,7 +18,7 @@ export interface Placement {
 
 /** Entries of a release as those of a tar archive or layer: owned by root, each directory before what is in it. */
 export function archiveEntries(entries: readonly ReleaseEntry[], { under, mtime }: Placement): LayerEntry[] {
-  const placed = entries.map((entry) => ({ ...entry, path: `${under}/${entry.path}`, mtime }))
+  const placed = entries.map((entry) => ({ ...entry, path: join(under, entry.path), mtime }))
   const directories = new Set(placed.flatMap(({ path }) => parentsOf(path)))
   const folders = [...directories].map((path) => ({ kind: 'directory', path, mode: 0o755, mtime }) as const)
   return [...folders, ...placed].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))

@@ -6,7 +6,7 @@ import { digestOf, MANIFEST_FILE } from '../node/manifest.ts'
 import { archiveEntries, writeArchive } from './archive.ts'
 import { collectRelease, type ReleaseContents, type ReleaseEntry, type ReleaseInput } from './contents.ts'
 import { linkedPackages } from './linked.ts'
-import { makeSbom } from './sbom.ts'
+import { type LinkedPackage, makeSbom } from './sbom.ts'
 
 /** What decides the bytes of an archive beside what is in it. */
 export interface ReleaseForm {
@@ -47,11 +47,12 @@ export async function buildRelease(
   return { contents, archive, sbom }
 }
 
-/** The bill of materials of a release. */
+/** The bill of materials of a release; `beside` is what is shipped along with it. */
 export async function describeRelease(
   input: ReleaseInput,
   contents: ReleaseContents,
   created: number,
+  beside: readonly LinkedPackage[] = [],
 ): Promise<object> {
   const sha1 = new Map<string, string>()
   for (const entry of contents.entries) {
@@ -60,7 +61,8 @@ export async function describeRelease(
   const manifest = contents.entries.find(({ path }) => path === MANIFEST_FILE)
   const text = manifest?.kind === 'file' ? manifest.content : ''
   const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`
-  return makeSbom({ contents, linked: await linkedPackages(input.root, input.arch), sha1, digest, created })
+  const linked = [...(await linkedPackages(input.root, input.arch)), ...beside]
+  return makeSbom({ contents, linked, sha1, digest, created })
 }
 
 async function sha1Of(entry: Exclude<ReleaseEntry, { kind: 'symlink' }>): Promise<string> {

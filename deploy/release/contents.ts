@@ -66,6 +66,21 @@ export async function collectRelease(input: ReleaseInput): Promise<ReleaseConten
   return { manifest, packages, entries: sortByPath([...sorted, { ...MANIFEST_ENTRY, content }]) }
 }
 
+/** A program of ours that is no part of a release, with the packages that it imports. */
+export async function collectProgram(
+  input: ReleaseInput,
+  wrapper: string,
+  script: string,
+): Promise<{ readonly entries: readonly ReleaseEntry[]; readonly packages: readonly LockedPackage[] }> {
+  const { root, arch, cache } = input
+  const modules = await findModules(root, [script], new Set())
+  const node = nodePackage(arch)
+  const packages = closePackages(await readLock(root), modules.packages, arch).filter(({ name }) => name !== node)
+  const scattered = await Promise.all(packages.map((locked) => packageEntries(root, cache, locked)))
+  const own = await Promise.all(['package.json', ...modules.files].map((path) => ownFile(input, path)))
+  return { packages, entries: withoutRepeats([hostFile(root, wrapper, 0o755), ...own, ...scattered.flat()]) }
+}
+
 const MANIFEST_ENTRY = { kind: 'file', path: MANIFEST_FILE, mode: 0o644 } as const
 
 function hostFile(root: string, path: string, mode: number): ReleaseEntry {

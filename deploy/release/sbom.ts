@@ -10,8 +10,8 @@ export interface LinkedPackage {
   readonly license: string
   /** https://github.com/package-url/purl-spec */
   readonly purl: string
-  /** The file of the release that it is in. */
-  readonly within: string
+  /** The file of the release that it is linked into; absent where it stands beside the release. */
+  readonly within?: string
 }
 
 /** What a bill of materials is made from. */
@@ -74,7 +74,11 @@ export function makeSbom({ contents, linked, sha1, digest, created }: SbomInput)
       relationship(DOCUMENT, 'DESCRIBES', RELEASE),
       ...owners.map(({ id }) => relationship(RELEASE, 'DEPENDS_ON', id)),
       ...files.map(({ owner, id }) => relationship(owner, 'CONTAINS', id)),
-      ...linkedIds.map(({ one, id }) => relationship(`SPDXRef-File-${spdxName(one.within)}`, 'STATIC_LINK', id)),
+      ...linkedIds.map(({ one, id }) =>
+        one.within === undefined
+          ? relationship(RELEASE, 'DEPENDS_ON', id)
+          : relationship(`SPDXRef-File-${spdxName(one.within)}`, 'STATIC_LINK', id),
+      ),
     ],
   }
 }
