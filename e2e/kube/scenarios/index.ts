@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Scenario } from '../scenario.ts'
+import { agent } from './agent.ts'
 import { deployment } from './deployment.ts'
 import { eventedPleg } from './evented-pleg.ts'
 import { eviction } from './eviction.ts'
@@ -51,5 +52,6 @@ export const SCENARIOS: readonly Scenario[] = [
   statsFromCri,
   logRotation,
   eviction,
+  agent,
   nodeReboot,
 ]
