@@ -12,7 +12,7 @@ import {
 import { askDaemon, METRICS_SOCKET } from '../node/health.ts'
 import type { Host } from '../node/host.ts'
 import { endpointState, keepEndpoint, restoreEndpoint, tryEndpoint } from '../node/kubelet.ts'
-import { installRelease, pruneReleases } from '../node/releases.ts'
+import { installedVersion, installRelease, pruneReleases } from '../node/releases.ts'
 import { isOnNode, removeGantry } from '../node/remove.ts'
 import { configText } from '../node/service.ts'
 import type { Cluster, NodeCondition } from './cluster.ts'
@@ -55,7 +55,7 @@ async function step(world: AgentWorld): Promise<Progress> {
   const removal = await cluster.removalRevision()
   if (removal !== undefined && removal >= revision) return remove(world)
   if ((await cluster.readNode()).label === undefined) await cluster.setLabel('false')
-  const version = await installRelease(host, release)
+  const version = (await installedVersion(host, release)) ?? (await installRelease(host, release))
   const wanted = { version, config: configText({ ...settings.daemon, 'metrics-listen': `unix:${METRICS_SOCKET}` }) }
   return (await runRelease(world, wanted)) ?? (await takeEndpoint(world)) ?? settle(world, wanted)
 }

@@ -6,7 +6,7 @@ import { FakeNode } from '../testing/fake-node.ts'
 import { rejects } from '../testing/rejects.ts'
 import { activate, readRecord, resume } from './activate.ts'
 import { commandIn, endpointState, keepEndpoint, restoreEndpoint, tryEndpoint } from './kubelet.ts'
-import { currentVersion, installedVersions, installRelease, pruneReleases } from './releases.ts'
+import { currentVersion, installedVersion, installedVersions, installRelease, pruneReleases } from './releases.ts'
 import { removeGantry } from './remove.ts'
 
 const TIMEOUT_MS = 200
@@ -41,6 +41,14 @@ test('a damaged release is not installed, and one that was damaged on the node i
   await writeFile(node.path('/opt/gantry/releases/1.0.0/behaviour'), 'other')
   await installRelease(node, node.path('/image-1.0.0'))
   assert.is(await readFile(node.path('/opt/gantry/releases/1.0.0/behaviour'), 'utf8'), 'healthy')
+})
+
+test('whether a release is there already is told by its manifest, and another one of that version is not it', async () => {
+  await using node = await nodeWith('1.0.0')
+  assert.is(await installedVersion(node, node.path('/image-1.0.0')), '1.0.0')
+  const other = await node.makeRelease('1.0.0', 'broken')
+  assert.is(await installedVersion(node, other), undefined)
+  assert.is(await installedVersion(node, await node.makeRelease('2.0.0')), undefined)
 })
 
 test('another release under the version of the one that runs is refused', async () => {

@@ -37,6 +37,16 @@ export async function installRelease(host: Host, source: string): Promise<string
   return version
 }
 
+/**
+ * The version of the release in `source`, if that has been installed: by the manifests alone, as a look that is taken every few
+ * seconds must not read a hundred megabytes. {@link installRelease} reads them all.
+ */
+export async function installedVersion(host: Host, source: string): Promise<string | undefined> {
+  const { version } = await readManifest(source)
+  const there = await releaseDigest(host.path(releaseDirectory(version))).catch(() => undefined)
+  return there === (await releaseDigest(source)) ? version : undefined
+}
+
 async function isInstalled(host: Host, source: string, version: string): Promise<boolean> {
   const place = host.path(releaseDirectory(version))
   if ((await lstat(place).catch(() => undefined)) === undefined) return false
