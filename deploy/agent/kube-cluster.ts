@@ -58,8 +58,12 @@ export class KubeCluster implements Cluster {
   }
 
   async setCondition({ status, reason, message }: NodeCondition): Promise<void> {
+    const node = await this.#core.readNode({ name: this.#identity.node })
+    const before = node.status?.conditions?.find(({ type }) => type === CONDITION)
     const now = new Date().toISOString()
-    const condition = { type: CONDITION, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: now }
+    // A transition is a change of the status; a heartbeat comes with each look.
+    const since = before?.status === status ? (before.lastTransitionTime?.toISOString() ?? now) : now
+    const condition = { type: CONDITION, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: since }
     await this.#core.patchNodeStatus(
       { name: this.#identity.node, body: { status: { conditions: [condition] } } },
       STRATEGIC,

@@ -51,6 +51,13 @@ export const agent: Scenario = {
       'what the agent says of a good release',
     )
     expectEqual(await labelOf(workspace), 'true', 'the label of the node')
+    const since = await transitionOf(workspace)
+    await reconcile(world('1.0.0'))
+    expectEqual(
+      await transitionOf(workspace),
+      since,
+      'the time of the last transition after a look that changed nothing',
+    )
     const second = await reconcile(world('1.1.0'))
     expectEqual(second, { settled: false, condition: await conditionOf(workspace) }, 'what it says of a bad one')
     expectEqual(await labelOf(workspace), 'true', 'the label after a bad release was taken back')
@@ -120,6 +127,11 @@ async function conditionOf(workspace: Workspace): Promise<object> {
   const found = (await readNode(workspace)).status.conditions?.find(({ type }) => type === 'GantryReady')
   const { status, reason, message } = { reason: undefined, ...found } as Readonly<Record<string, string | undefined>>
   return { status, reason, message }
+}
+
+async function transitionOf(workspace: Workspace): Promise<unknown> {
+  const found = (await readNode(workspace)).status.conditions?.find(({ type }) => type === 'GantryReady')
+  return (found as { lastTransitionTime?: string } | undefined)?.lastTransitionTime
 }
 
 async function expectEvents(workspace: Workspace, wanted: readonly string[]): Promise<void> {
