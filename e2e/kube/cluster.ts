@@ -5,6 +5,7 @@ import { messageOf } from '../../runtime-core/errors.ts'
 import { removeCgroups, unmountBelow } from '../bench/peers/leftovers.ts'
 import { type DaemonOptions, DaemonUnderTest } from '../harness/daemon.ts'
 import { KubeApi } from './api.ts'
+import { freePort } from './component.ts'
 import { ControlPlane } from './control-plane.ts'
 import { eventually } from './eventually.ts'
 import { HostSettings } from './host-settings.ts'
@@ -12,6 +13,7 @@ import { ClusterRegistries } from './images.ts'
 import { Kubelet, type KubeletSettings, NODE_NAME } from './kubelet.ts'
 import type { Node } from './objects.ts'
 import { requirePrograms } from './programs.ts'
+import { Prometheus } from './prometheus.ts'
 import { loseRuntimeState } from './reboot.ts'
 
 /** How a cluster differs from the ordinary. */
@@ -21,6 +23,8 @@ export interface ClusterOptions {
   readonly daemon?: Partial<DaemonOptions>
   /** The runtime's files stand on the disk, where its peer's do, and not in a memory of their own. */
   readonly onDisk?: boolean
+  /** With a Prometheus that scrapes from the beginning; a peer has not the metrics that our rules are about. */
+  readonly scraped?: boolean
   /** Where the logs of all programs go at the end. */
   readonly logs?: string
   /** Called with a line for each step, for who waits. */
@@ -41,13 +45,18 @@ export class Cluster implements AsyncDisposable {
   readonly kubelet: Kubelet
   /** The kubelet's own API: the API server lets nobody pass to a node on a loopback address. */
   readonly nodeApi: KubeApi
+  readonly prometheus: Prometheus | undefined
   readonly #undo: AsyncDisposableStack
 
-  private constructor(parts: Pick<Cluster, 'daemon' | 'plane' | 'kubelet' | 'nodeApi'>, undo: AsyncDisposableStack) {
+  private constructor(
+    parts: Pick<Cluster, 'daemon' | 'plane' | 'kubelet' | 'nodeApi' | 'prometheus'>,
+    undo: AsyncDisposableStack,
+  ) {
     this.daemon = parts.daemon
     this.plane = parts.plane
     this.kubelet = parts.kubelet
     this.nodeApi = parts.nodeApi
+    this.prometheus = parts.prometheus
     this.#undo = undo
   }
 
@@ -58,8 +67,8 @@ export class Cluster implements AsyncDisposable {
     const host = await HostSettings.read()
     const undo = new AsyncDisposableStack()
     try {
-      const small = options.onDisk === true ? {} : { rootSize: ROOT_SIZE }
-      const daemon = undo.use(await DaemonUnderTest.start({ network: 'bridge', ...small, ...options.daemon }))
+      const metrics = `127.0.0.1:${await freePort()}`
+      const daemon = undo.use(await startDaemon(metrics, options))
       if (options.logs !== undefined) undo.defer(copyLogs(daemon.directory, options.logs))
       undo.use(await ClusterRegistries.start(daemon.directory, join(daemon.directory, 'certs.d')))
       report('the runtime answers')
@@ -73,7 +82,11 @@ export class Cluster implements AsyncDisposable {
       const { admin, authority } = plane.files
       const nodeApi = await KubeApi.create(kubelet.endpoint, admin, authority.certFile)
       undo.defer(() => nodeApi.close())
-      const cluster = new Cluster({ daemon, plane, kubelet, nodeApi }, undo)
+      const targets = { daemon: metrics, kubelet: kubelet.endpoint, plane: plane.files }
+      const isScraped = options.scraped === true && !daemon.isPeer
+      const prometheus = isScraped ? await Prometheus.start(join(daemon.directory, 'prometheus'), targets) : undefined
+      undo.defer(() => prometheus?.stop())
+      const cluster = new Cluster({ daemon, plane, kubelet, nodeApi, prometheus }, undo)
       await cluster.waitForNode()
       report('the node is ready')
       return cluster
@@ -130,6 +143,12 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
+function startDaemon(metrics: string, { onDisk, daemon = {} }: ClusterOptions): Promise<DaemonUnderTest> {
+  const small = onDisk === true ? {} : { rootSize: ROOT_SIZE }
+  const flags = { 'metrics-listen': metrics, ...daemon.flags }
+  return DaemonUnderTest.start({ network: 'bridge', ...small, ...daemon, flags })
+}
+
 async function prepareKubelet(
   daemon: DaemonUnderTest,
   plane: ControlPlane,
@@ -157,7 +176,7 @@ function copyLogs(from: string, to: string): () => Promise<void> {
   return async () => {
     await mkdir(to, { recursive: true })
     const names = await readdir(from, { recursive: true })
-    const logs = names.filter((name) => /^(plane\/|kubelet\/)?[^/]+\.log$/.test(name))
+    const logs = names.filter((name) => /^(plane\/|kubelet\/|prometheus\/)?[^/]+\.log$/.test(name))
     for (const name of logs) await copyFile(join(from, name), join(to, basename(name)))
   }
 }

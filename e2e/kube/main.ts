@@ -46,7 +46,8 @@ async function runOnCluster(chosen: typeof SCENARIOS, logs: string | undefined):
   }
   const interrupted = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
-  const cluster = await Cluster.start({ report, ...(logs === undefined ? {} : { logs }) })
+  const scraped = chosen.some(({ name }) => name === 'prometheus')
+  const cluster = await Cluster.start({ report, scraped, ...(logs === undefined ? {} : { logs }) })
   try {
     return await runScenarios(cluster, chosen, { report, signal: interrupted.signal })
   } finally {

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { GantryError } from '../../runtime-core/errors.ts'
 
-/** Programs that build.sh builds. */
+/** Programs that build.sh builds, and one of the distribution. */
 export type ProgramName =
   | 'etcd'
   | 'kube-apiserver'
@@ -13,12 +13,13 @@ export type ProgramName =
   | 'kubelet'
   | 'helm'
   | 'grpc-health'
+  | 'prometheus'
 
 const DIRECTORY = resolve(import.meta.dirname, '../.cache/bin')
 
-/** The path of a program. */
+/** The path of a program, or its name where it is looked for in PATH. */
 export function programPath(name: ProgramName): string {
-  return join(DIRECTORY, name)
+  return name === 'prometheus' ? name : join(DIRECTORY, name)
 }
 
 /** @throws GantryError `failed_precondition` where the programs have not been built. */

@@ -12,6 +12,7 @@ import { logRotation } from './log-rotation.ts'
 import { outOfMemory } from './memory.ts'
 import { metrics } from './metrics.ts'
 import { probes } from './probes.ts'
+import { prometheus } from './prometheus.ts'
 import { pulls } from './pulls.ts'
 import { resize } from './resize.ts'
 import { daemonKilled, daemonRestart, kubeletRestart, nodeReboot } from './restarts.ts'
@@ -54,4 +55,5 @@ export const SCENARIOS: readonly Scenario[] = [
   eviction,
   agent,
   nodeReboot,
+  prometheus,
 ]
