@@ -3,7 +3,6 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, GantryError } from '../errors.ts'
-import { KEEPER_PROGRAM } from '../keeper/spawn.ts'
 import { criuErrors } from './log.ts'
 
 /**
@@ -37,6 +36,8 @@ function isProgram(path: string): boolean {
 }
 
 export interface CriuCall {
+  /** The keeper's program, which talks to CRIU. */
+  readonly keeper: string
   readonly criu: string
   readonly request: Uint8Array
   readonly images: string
@@ -64,7 +65,7 @@ export async function callCriu(call: CriuCall): Promise<void> {
   const images = openSync(call.images, constants.O_RDONLY | constants.O_DIRECTORY)
   const work = openSync(call.work, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
-    const child = spawn(KEEPER_PROGRAM, ['criu', call.criu], {
+    const child = spawn(call.keeper, ['criu', call.criu], {
       argv0: 'gantry-keeper',
       stdio: ['pipe', 'pipe', 'pipe', images, work, call.statusFd ?? 'ignore'],
     })

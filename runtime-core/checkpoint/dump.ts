@@ -34,6 +34,8 @@ export type DumpOptions = Pick<
 >
 
 export interface DumpRequest {
+  /** The keeper's program, which talks to CRIU. */
+  readonly keeper: string
   readonly criu: string
   readonly id: string
   /** Of the container's first process. */
@@ -70,6 +72,7 @@ export async function dumpContainer(request: DumpRequest): Promise<void> {
   ]
   writeDescriptors(images, descriptors)
   await callCriu({
+    keeper: request.keeper,
     criu: request.criu,
     images,
     work,

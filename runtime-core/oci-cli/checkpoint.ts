@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { existsSync } from 'node:fs'
 import { dumpContainer } from '../checkpoint/dump.ts'
 import { GantryError } from '../errors.ts'
@@ -11,6 +12,7 @@ import { CRIU_OPTIONS, directoriesOf, findCriuOf, pageServer, parentImages, shar
 import { destroyContainer } from './destroy.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { readCgroups } from './host.ts'
+import { KEEPER_PROGRAM } from './keeper-program.ts'
 import { Log } from './log.ts'
 
 const OPTIONS = {
@@ -47,6 +49,7 @@ async function checkpoint(global: GlobalOptions, id: string, options: OptionValu
   const server = pageServer(options['page-server'])
   const parent = parentImages(options['parent-path'], images)
   await dumpContainer({
+    keeper: KEEPER_PROGRAM,
     criu: findCriuOf(global),
     id,
     pid: init.pid,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { join } from 'node:path'
 import { GantryError } from '../errors.ts'
 import { assemble } from '../plan/assemble.ts'
 import { operationsOf } from '../plan/failure.ts'
 import type { Plan } from '../plan/ops.ts'
 import type { After } from './after.ts'
+import { KEEPER_PROGRAM } from './keeper-program.ts'
 
 export interface LaunchOptions {
   /** Where the plan is put. */
@@ -24,8 +25,6 @@ export interface LaunchOptions {
   /** What is done after a failure, or always. */
   readonly after: After
 }
-
-const PROGRAM = join(import.meta.dirname, '../keeper/build/gantry-keeper')
 
 /**
  * Has the launcher run the plan: in place of this process, which saves a fork of it and all its memory while the container
@@ -63,8 +62,8 @@ function purposesOf(plan: Plan): Uint8Array {
 
 function replaceProcess(args: readonly string[]): never {
   if (process.execve === undefined) throw new GantryError('internal', { action: 'start launcher', reason: 'no execve' })
-  process.execve(PROGRAM, ['gantry-keeper', ...args], process.env)
-  throw new GantryError('internal', { action: 'start launcher', subject: PROGRAM })
+  process.execve(KEEPER_PROGRAM, ['gantry-keeper', ...args], process.env)
+  throw new GantryError('internal', { action: 'start launcher', subject: KEEPER_PROGRAM })
 }
 
 /** Signals go to the program, which is the launcher's child and ours only through it. */
@@ -72,12 +71,12 @@ async function runAsChild(args: readonly string[], preserved: number): Promise<n
   const inherited = Array.from({ length: 3 + preserved }, (_, fd) => fd)
   const child = process
     .getBuiltinModule('node:child_process')
-    .spawn(PROGRAM, args, { argv0: 'gantry-keeper', stdio: inherited })
+    .spawn(KEEPER_PROGRAM, args, { argv0: 'gantry-keeper', stdio: inherited })
   const forwarded = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const
   for (const signal of forwarded) process.on(signal, () => child.kill(signal))
   return await new Promise((resolve, reject) => {
     child.on('error', (cause) =>
-      reject(new GantryError('internal', { action: 'start launcher', subject: PROGRAM, cause })),
+      reject(new GantryError('internal', { action: 'start launcher', subject: KEEPER_PROGRAM, cause })),
     )
     child.on('close', (status, signal) => resolve(status ?? 128 + (signal === null ? 0 : constants.signals[signal])))
   })

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { GantryError, messageOf } from '../errors.ts'
-
-const PROGRAM = fileURLToPath(new URL('../keeper/build/gantry-keeper', import.meta.url))
+import { KEEPER_PROGRAM } from './keeper-program.ts'
 
 /**
  * A process that does nothing: a unit of systemd cannot be without one, and the container's is not there yet. It is ended
@@ -22,7 +20,7 @@ export class UnitHolder {
   }
 
   static async start(): Promise<UnitHolder> {
-    const child = spawn(PROGRAM, ['hold'], {
+    const child = spawn(KEEPER_PROGRAM, ['hold'], {
       argv0: 'gantry-keeper',
       cwd: '/',
       env: {},
@@ -32,11 +30,11 @@ export class UnitHolder {
       // From its word on it ends with us.
       await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
     } catch (cause) {
-      throw new GantryError('internal', { action: 'start holder of unit', subject: PROGRAM, cause })
+      throw new GantryError('internal', { action: 'start holder of unit', subject: KEEPER_PROGRAM, cause })
     }
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
       const reason = `it ended with ${child.exitCode ?? child.signalCode}`
-      throw new GantryError('internal', { action: 'start holder of unit', subject: PROGRAM, reason })
+      throw new GantryError('internal', { action: 'start holder of unit', subject: KEEPER_PROGRAM, reason })
     }
     child.stdout.destroy()
     return new UnitHolder(child, child.pid)

@@ -44,3 +44,18 @@ export const slot = <N extends string>(name: N) => ({ name, kind: 'slot' }) as c
 export const oslot = <N extends string>(name: N) => ({ name, kind: 'oslot' }) as const
 export const data = <N extends string>(name: N) => ({ name, kind: 'data' }) as const
 export const strv = <N extends string>(name: N) => ({ name, kind: 'strv' }) as const
+
+/** What an operand takes. */
+export type Value<K extends OperandKind> = K extends 'str'
+  ? string | Uint8Array
+  : K extends 'ostr'
+    ? string | undefined
+    : K extends 'u64'
+      ? number | bigint
+      : K extends 'slot'
+        ? number
+        : K extends 'oslot'
+          ? number | undefined
+          : K extends 'data'
+            ? string | Uint8Array
+            : readonly (string | Uint8Array)[]

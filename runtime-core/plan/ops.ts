@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { data, num, type Operand, type OperandKind, type OpSpec, oslot, ostr, slot, str, strv } from './operands.ts'
+import { data, num, type Operand, type OpSpec, oslot, ostr, slot, str, strv, type Value } from './operands.ts'
 
 export type { NumberFormat, Operand, OperandKind, OpSpec } from './operands.ts'
 export { ABSENT, type SentSlot, SLOT_COUNT, SLOTS, WORDS_PER_OP } from './wire-slots.ts'
@@ -446,20 +446,6 @@ export const OPS = {
 } as const satisfies Record<string, OpSpec>
 
 export type OpName = keyof typeof OPS
-
-type Value<K extends OperandKind> = K extends 'str'
-  ? string | Uint8Array
-  : K extends 'ostr'
-    ? string | undefined
-    : K extends 'u64'
-      ? number | bigint
-      : K extends 'slot'
-        ? number
-        : K extends 'oslot'
-          ? number | undefined
-          : K extends 'data'
-            ? string | Uint8Array
-            : readonly (string | Uint8Array)[]
 
 /** The arguments of an operation, by the operands' kinds. */
 export type OpArguments<N extends OpName> = ArgumentsOf<(typeof OPS)[N]['operands']>
