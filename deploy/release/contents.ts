@@ -55,6 +55,8 @@ export async function collectRelease(input: ReleaseInput): Promise<ReleaseConten
     ...Object.keys(PROGRAMS).map((path) => hostFile(root, path, 0o755)),
     ...(await Promise.all(modules.files.map((path) => ownFile(input, path)))),
     await ownFile(input, 'package.json'),
+    // Named by the directory of the module that reads it, which findModules does not follow.
+    await ownFile(input, 'runtime-core/package.json'),
     ...[...PAGES, ...(await unitsOf(root))].map((path) => hostFile(root, path, 0o644)),
     { kind: 'host-file', path: KEEPER, mode: 0o755, hostPath: await buildKeeper(root, cache, arch) },
     ...scattered.flat(),
