@@ -50,8 +50,8 @@ export class Trash {
   readonly #directory: string
   readonly #onError: (directory: string, error: unknown) => void
   readonly #waiting: Batch[] = []
-  readonly #running = new Set<Batch>()
   readonly #deleting = new Set<Promise<void>>()
+  #children = 0
 
   /** @param directory on the file system of all that is thrown away */
   constructor(directory: string, onError: (directory: string, error: unknown) => void) {
@@ -69,10 +69,13 @@ export class Trash {
       if (errnoOf(error) === 'ENOENT') return { freed: Promise.resolve() }
       throw new GantryError('internal', { action: 'remove', subject: tree, cause: error })
     }
-    const freed = this.#delete(place)
+    return { freed: this.#track(this.#delete(place)) }
+  }
+
+  #track(freed: Promise<void>): Promise<void> {
     this.#deleting.add(freed)
     freed.finally(() => this.#deleting.delete(freed))
-    return { freed }
+    return freed
   }
 
   async #delete(place: string): Promise<void> {
@@ -83,12 +86,12 @@ export class Trash {
 
   /** Delete what a former process left in the trash. */
   async empty(): Promise<void> {
-    for (const name of await listIfThere(this.#directory)) this.#schedule(path.join(this.#directory, name))
+    for (const name of await listIfThere(this.#directory)) this.#track(this.#schedule(path.join(this.#directory, name)))
   }
 
   /** Resolves when all that was thrown away is deleted. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#deleting, ...[...this.#running, ...this.#waiting].map(({ freed }) => freed)])
+    await Promise.all(this.#deleting)
   }
 
   // A child process costs the daemon milliseconds. Where many trees go at once, those that come while children work
@@ -106,14 +109,14 @@ export class Trash {
   }
 
   #next(): void {
-    if (this.#running.size >= MAX_CHILDREN) return
+    if (this.#children >= MAX_CHILDREN) return
     const batch = this.#waiting.shift()
     if (batch === undefined) return
-    this.#running.add(batch)
+    this.#children++
     runProgram('rm', ['-rf', '--one-file-system', '--', ...batch.places])
       .catch((error: unknown) => this.#onError(this.#directory, error))
       .finally(() => {
-        this.#running.delete(batch)
+        this.#children--
         batch.done()
         this.#next()
       })
