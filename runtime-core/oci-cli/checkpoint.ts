@@ -3,11 +3,10 @@
 import { existsSync } from 'node:fs'
 import { dumpContainer } from '../checkpoint/dump.ts'
 import { GantryError } from '../errors.ts'
-import { withLock } from '../state/container-lock.ts'
 import { type ContainerFiles, readInit } from '../state/container-record.ts'
 import type { OptionValues } from './arguments.ts'
 import { defineCommand } from './command.ts'
-import { findContainer, forbidden, LOCK_DEADLINE_MS, readConfig } from './container.ts'
+import { type FoundContainer, forbidden, readConfig, withContainer } from './container.ts'
 import { CRIU_OPTIONS, directoriesOf, findCriuOf, pageServer, parentImages, sharedOptions } from './criu-options.ts'
 import { destroyContainer } from './destroy.ts'
 import type { GlobalOptions } from './global-options.ts'
@@ -32,14 +31,17 @@ export const command = defineCommand({
   options: OPTIONS,
   args: { min: 1, max: 1 },
   async run({ global, options, args: [id = ''] }) {
-    const { files } = findContainer(global.root, id)
-    await withLock(files.directory, LOCK_DEADLINE_MS, () => checkpoint(global, id, options))
+    await withContainer(global.root, id, (container) => checkpoint(global, container, options))
     return 0
   },
 })
 
-async function checkpoint(global: GlobalOptions, id: string, options: OptionValues<typeof OPTIONS>): Promise<void> {
-  const { status, files, record } = findContainer(global.root, id)
+async function checkpoint(
+  global: GlobalOptions,
+  { status, files, record }: FoundContainer,
+  options: OptionValues<typeof OPTIONS>,
+): Promise<void> {
+  const { id } = record
   const init = readInit(files)
   if ((status !== 'running' && status !== 'paused') || init === undefined) throw forbidden('container not running')
   if (options['pre-dump'] && options['lazy-pages']) {

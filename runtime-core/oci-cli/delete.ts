@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { GantryError, hasCode } from '../errors.ts'
-import { withLock } from '../state/container-lock.ts'
 import { ContainerFiles, checkContainerId, removeRecord } from '../state/container-record.ts'
 import { defineCommand } from './command.ts'
-import { findContainer, LOCK_DEADLINE_MS } from './container.ts'
+import { withContainer } from './container.ts'
 import { destroyContainer } from './destroy.ts'
 import { Log } from './log.ts'
 
@@ -15,9 +14,7 @@ export const command = defineCommand({
   async run({ global, options, args: [id = ''] }) {
     const log = new Log(global)
     try {
-      const { files } = findContainer(global.root, id)
-      await withLock(files.directory, LOCK_DEADLINE_MS, async () => {
-        const { status } = findContainer(global.root, id)
+      await withContainer(global.root, id, async ({ status }) => {
         if (!options.force && status !== 'stopped' && status !== 'created') {
           throw new GantryError('failed_precondition', {
             action: `cannot delete container ${id} that is not stopped: ${status}`,

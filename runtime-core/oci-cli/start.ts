@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
-import { withLock } from '../state/container-lock.ts'
 import { type ContainerFiles, readInit } from '../state/container-record.ts'
 import { gateFailure } from './after.ts'
 import { defineCommand } from './command.ts'
-import { type FoundContainer, findContainer, forbidden, LOCK_DEADLINE_MS, readConfig } from './container.ts'
+import { type FoundContainer, forbidden, readConfig, withContainer } from './container.ts'
 import { destroyContainer } from './destroy.ts'
 import { stateText } from './hook-state.ts'
 import { printError } from './print.ts'
@@ -17,9 +16,7 @@ export const command = defineCommand({
   options: {},
   args: { min: 1, max: 1 },
   async run({ global, args: [id = ''] }) {
-    const { files } = findContainer(global.root, id)
-    await withLock(files.directory, LOCK_DEADLINE_MS, async () => {
-      const container = findContainer(global.root, id)
+    await withContainer(global.root, id, async (container) => {
       checkStatus(container)
       await openGate(container)
       await poststart(global.root, container)

@@ -8,12 +8,11 @@ import { GantryError } from '../errors.ts'
 import { resources as decodeResources } from '../spec/decode-resources.ts'
 import { parseExact } from '../spec/json.ts'
 import type { OciResources } from '../spec/types.ts'
-import { withLock } from '../state/container-lock.ts'
 import { type ContainerRecord, writeRecord } from '../state/container-record.ts'
 import type { OptionTable, OptionValues } from './arguments.ts'
 import { openSystemd } from './cgroup.ts'
 import { defineCommand } from './command.ts'
-import { findContainer, forbidden, LOCK_DEADLINE_MS, readConfig } from './container.ts'
+import { forbidden, readConfig, withContainer } from './container.ts'
 import { readCgroups } from './host.ts'
 import { parseSize } from './size.ts'
 
@@ -52,9 +51,7 @@ export const command = defineCommand({
   async run({ global, options, args: [id = ''] }) {
     refuseRdt(options)
     const change = options.resources === undefined ? readChange(options) : readResources(options.resources)
-    const { files } = findContainer(global.root, id)
-    await withLock(files.directory, LOCK_DEADLINE_MS, async () => {
-      const { record, status } = findContainer(global.root, id)
+    await withContainer(global.root, id, async ({ files, record, status }) => {
       if (status === 'stopped' || status === 'creating') throw forbidden('container not running')
       const before = record.resources ?? readConfig(files).linux?.resources ?? {}
       await apply(record, before, change)
