@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { MountEntry } from './mountinfo.ts'
 import { compileCgroupOps } from '../plan/compile/cgroup.ts'
 import type { ContainerInput } from '../plan/compile/input.ts'
 import { compileLifecycle } from '../plan/compile/lifecycle.ts'
 import { PROPAGATION } from '../plan/compile/mount-options.ts'
+import { copyPodShm } from '../plan/compile/mounts.ts'
 import { candidates, compileStdio } from '../plan/compile/process.ts'
 import { compileRootfs } from '../plan/compile/rootfs.ts'
-import { CLONE, CLONE_TREE, MS, OPEN, PLAN_SLOTS } from '../plan/compile/slots.ts'
-import { forPurpose, type Op, op, type Plan, SLOTS } from '../plan/ops.ts'
+import { CLONE, MS, OPEN, PLAN_SLOTS } from '../plan/compile/slots.ts'
+import { forPurpose, type Op, op, type Plan } from '../plan/ops.ts'
 import type { OciNamespaceType, OciSpec } from '../spec/types.ts'
 import { inheritedStdio } from './descriptors.ts'
 import { configOf } from './dump.ts'
-import type { MountEntry } from './mountinfo.ts'
 import { bindsOf, restoredMounts } from './mounts.ts'
 import { INHERITED, JOINED, pathOf } from './namespaces.ts'
 import { type CriuOptions, criuRequest } from './request.ts'
@@ -197,13 +198,7 @@ function mountedSpec({ spec, podShm, shmPoint }: RestoreInput): OciSpec {
 function podShm({ podShm, shmPoint }: RestoreInput): Op[] {
   if (podShm === undefined || shmPoint === undefined) return []
   return forPurpose('mount the pod’s /dev/shm', [
-    op('open', PLAN_SLOTS.ownRoot, '/', OPEN.path | OPEN.directory, 0),
-    op('open', PLAN_SLOTS.ownMount, '/proc/self/ns/mnt', OPEN.rdonly, 0),
-    op('setns', SLOTS.podMount, CLONE.mount),
-    op('open_tree', PLAN_SLOTS.mount, undefined, '/', CLONE_TREE),
-    op('setns', PLAN_SLOTS.ownMount, CLONE.mount),
-    op('fchdir', PLAN_SLOTS.ownRoot),
-    op('chroot', '.'),
+    ...copyPodShm(),
     op('mount_setattr', PLAN_SLOTS.mount, 0, 0n, 0n, PROPAGATION.private),
     op('open', PLAN_SLOTS.target, shmPoint, OPEN.path | OPEN.directory, 0),
     op('move_mount', PLAN_SLOTS.mount, PLAN_SLOTS.target),

@@ -232,9 +232,10 @@ function copyUp(mount: OciMount, options: MountOptions, attributes: bigint): Op[
 
 /**
  * The pod's /dev/shm lives in a mount namespace of its own that only the keeper holds: step in, take a copy, step back.
- * (Before Linux 6.15 a detached mount can be attached only once, so a descriptor of it would not do.)
+ * (Before Linux 6.15 a detached mount can be attached only once, so a descriptor of it would not do.) The copy is left
+ * in the slot `mount`.
  */
-function podShm(mount: OciMount, options: MountOptions, user: UserNamespace | undefined): Op[] {
+export function copyPodShm(): Op[] {
   return [
     op('open', PLAN_SLOTS.ownRoot, '/', OPEN.path | OPEN.directory, 0),
     op('open', PLAN_SLOTS.ownMount, '/proc/self/ns/mnt', OPEN.rdonly, 0),
@@ -244,7 +245,9 @@ function podShm(mount: OciMount, options: MountOptions, user: UserNamespace | un
     // setns(2) has made the namespace's root ours; where the daemon runs below it, that is not where its paths begin.
     op('fchdir', PLAN_SLOTS.ownRoot),
     op('chroot', '.'),
-    ...attributes(PLAN_SLOTS.mount, options),
-    ...attach(mount, PLAN_SLOTS.mount, user),
   ]
+}
+
+function podShm(mount: OciMount, options: MountOptions, user: UserNamespace | undefined): Op[] {
+  return [...copyPodShm(), ...attributes(PLAN_SLOTS.mount, options), ...attach(mount, PLAN_SLOTS.mount, user)]
 }
