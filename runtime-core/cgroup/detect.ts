@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { errnoOf, GantryError } from '../errors.ts'
+import { parseMountInfo } from '../kernel/mountinfo.ts'
 
 /** `v1`: controllers each in a hierarchy of their own; `v2`: all in one; `hybrid`: v1 beside a v2 without controllers. */
 export type CgroupMode = 'v1' | 'hybrid' | 'v2'
@@ -40,7 +41,7 @@ const NOT_CONTROLLERS = new Set(['rw', 'ro', 'xattr', 'clone_children', 'noprefi
  * @throws GantryError failed_precondition when no cgroup file system is mounted.
  */
 export function detectCgroups({ mountinfo, selfCgroup, controllersText = '' }: CgroupTexts): CgroupHost {
-  const mounts = parseMountinfo(mountinfo)
+  const mounts = cgroupMounts(mountinfo)
   const unifiedMount = preferred(mounts.filter(({ type }) => type === 'cgroup2'))?.mountPoint
   const v1 = new Map<string, string>()
   for (const controller of new Set(mounts.flatMap(({ controllers }) => controllers))) {
@@ -91,32 +92,19 @@ interface Mount {
   readonly name: string | undefined
 }
 
-/** proc_pid_mountinfo(5): id parent dev root mountpoint options [fields…] - type source superoptions */
-function parseMountinfo(text: string): Mount[] {
-  const mounts: Mount[] = []
-  for (const line of text.split('\n')) {
-    const [left, right] = line.split(' - ')
-    const [, , , root, mountPoint] = (left ?? '').split(' ')
-    const [type, , options = ''] = (right ?? '').split(' ')
-    if (root === undefined || mountPoint === undefined || (type !== 'cgroup' && type !== 'cgroup2')) continue
-    mounts.push({
-      root: unescapePath(root),
-      mountPoint: unescapePath(mountPoint),
-      type,
-      controllers: type === 'cgroup' ? options.split(',').filter(isController) : [],
-      name: type === 'cgroup' ? /(?:^|,)name=([^,]+)/.exec(options)?.[1] : undefined,
-    })
-  }
-  return mounts
+function cgroupMounts(mountinfo: string): Mount[] {
+  const found = parseMountInfo(mountinfo).filter(({ type }) => type === 'cgroup' || type === 'cgroup2')
+  return found.map(({ root, mountPoint, type, superOptions }) => ({
+    root,
+    mountPoint,
+    type,
+    controllers: type === 'cgroup' ? superOptions.split(',').filter(isController) : [],
+    name: type === 'cgroup' ? /(?:^|,)name=([^,]+)/.exec(superOptions)?.[1] : undefined,
+  }))
 }
 
 function isController(option: string): boolean {
   return option !== '' && !option.includes('=') && !NOT_CONTROLLERS.has(option)
-}
-
-/** Blanks and backslashes in paths are octal: `\040`. */
-function unescapePath(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }
 
 /** Of several mounts of one hierarchy (binds into containers' root directories) the usual place, else the first. */

@@ -2,7 +2,7 @@
 import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, GantryError } from '../errors.ts'
-import type { MountEntry } from './mountinfo.ts'
+import type { MountEntry } from '../kernel/mountinfo.ts'
 
 /** Beside the images: what the standard streams were, so that a restore can put its own in their place. runc has it too. */
 const FILE = 'descriptors.json'

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { parseMountInfo } from '../kernel/mountinfo.ts'
 import type { OciSpec } from '../spec/types.ts'
 import { inheritedStdio } from './descriptors.ts'
-import { parseMountInfo } from './mountinfo.ts'
 import { externalMounts, restoredMounts } from './mounts.ts'
 
 const SPEC: OciSpec = {

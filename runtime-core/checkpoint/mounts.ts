@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CgroupMode } from '../cgroup/detect.ts'
+import type { MountEntry } from '../kernel/mountinfo.ts'
 import { destinationOf } from '../plan/compile/mount-target.ts'
 import type { OciMount, OciSpec } from '../spec/types.ts'
-import type { MountEntry } from './mountinfo.ts'
 
 /** What a mount of the container shows that is not the container's own, and by which name the images know it. */
 export interface ExternalMount {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { MountEntry } from './mountinfo.ts'
+import type { MountEntry } from '../kernel/mountinfo.ts'
 import { compileCgroupOps } from '../plan/compile/cgroup.ts'
 import type { ContainerInput } from '../plan/compile/input.ts'
 import { compileLifecycle } from '../plan/compile/lifecycle.ts'

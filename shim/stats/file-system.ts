@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { readFile, statfs } from 'node:fs/promises'
+import { mountHolding, parseMountInfo } from '../../runtime-core/kernel/mountinfo.ts'
 
 /** The file system that writable layers lie on. */
 export interface FileSystemFigures {
@@ -51,20 +53,5 @@ export class FileSystemReader {
 
 /** What is mounted where a directory lies: the longest mount point above it, the last one mounted there. */
 export function deviceOf(mountinfo: string, directory: string): string {
-  let best = { mountPoint: '', source: '' }
-  for (const line of mountinfo.split('\n')) {
-    const [own = '', rest = ''] = line.split(' - ', 2)
-    const mountPoint = decodeOctal(own.split(' ')[4] ?? '')
-    const source = decodeOctal(rest.split(' ')[1] ?? '')
-    const above = mountPoint === '/' ? '/' : `${mountPoint}/`
-    if (mountPoint !== '' && `${directory}/`.startsWith(above) && mountPoint.length >= best.mountPoint.length) {
-      best = { mountPoint, source }
-    }
-  }
-  return best.source
-}
-
-/** Blanks and the like are octal in mountinfo (proc_pid_mountinfo(5)). */
-function decodeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+  return mountHolding(parseMountInfo(mountinfo), directory)?.source ?? ''
 }
