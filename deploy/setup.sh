@@ -226,5 +226,6 @@ fi
 sh runtime-core/keeper/build.sh
 sh runtime-core/oci-cli/build.sh
 if [ "$level" != run ]; then
+  sh e2e/kube/helm/build.sh || { say 'without helm the tests of the chart are skipped'; [ "${CI:-}" != true ] || exit 1; }
   sh e2e/tools/criu.sh || { say 'without CRIU the tests of checkpoints fail'; [ "${CI:-}" != true ] || exit 1; }
 fi

@@ -8,8 +8,8 @@ import * as assert from 'uvu/assert'
 import { parse, parseAllDocuments } from 'yaml'
 
 /**
- * The chart as helm renders it: its rules, golden manifests, refusals. helm is built by `npm run e2e:chart`; where it is
- * not there, what needs it is skipped.
+ * The chart as helm renders it: its rules, golden manifests, refusals. helm is built by the set-up; where it could
+ * not be, what needs it is skipped, but not by CI, which ends with the set-up.
  */
 
 const CHART = join(import.meta.dirname, 'gantry')
